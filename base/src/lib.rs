@@ -1,0 +1,14 @@
+//! The nouns every part of logweir shares: ids, time, the disk seam, frames and batches (one encoding on
+//! the wire and in the journal), what a follower sees, how a line is parsed, and the query language.
+//!
+//! Deliberately absent: tokio, HTTP, threads, and any clock but the one in [`time`].
+
+pub mod batch;
+pub mod dir;
+pub mod entry;
+pub mod frame;
+pub mod ids;
+pub mod parse;
+pub mod query;
+pub mod time;
+pub mod varint;
