@@ -165,9 +165,7 @@ impl Batch {
         if text_len as usize > TEXT_BYTES_MAX {
             return Err(BadBatch("text over its limit"));
         }
-        let table = body
-            .get(HEADER_BYTES..HEADER_BYTES + table_len)
-            .ok_or(BadBatch("table cut short"))?;
+        let table = body.get(HEADER_BYTES..HEADER_BYTES + table_len).ok_or(BadBatch("table cut short"))?;
         let codec = match body[40] {
             0 => Codec::None,
             1 => Codec::Zstd,

@@ -544,30 +544,36 @@ impl Control {
     }
 
     fn into_frame(self, kind: Kind) -> Result<Frame, BadFrame> {
-        let frame = match kind {
-            Kind::Config => (self.version).zip(self.text).map(|(version, text)| Frame::Config { version, text }),
-            Kind::Tick => self.now.map(|now| Frame::Tick { now }),
-            Kind::Delete => self.id.zip(self.text).map(|(id, query)| Frame::Delete { id, query }),
-            Kind::Session => self.id.zip(self.epoch).map(|(shipper, epoch)| Frame::Session { shipper, epoch }),
-            Kind::Welcome => (self.epoch)
-                .zip(self.window_bytes)
-                .map(|(epoch, window_bytes)| Frame::Welcome { epoch, window_bytes }),
-            Kind::Refused => self.text.map(|reason| Frame::Refused { reason }),
-            Kind::Opened => {
-                let identity = self.identity;
-                (self.asked).zip(self.source).zip(self.offset).map(|((asked, source), hwm)| {
-                    Frame::Opened { asked, source, hwm, identity }
-                })
-            }
-            Kind::Resume => self.ids.map(|sources| Frame::Resume { sources }),
-            Kind::Resumed => self.sources.map(|sources| Frame::Resumed { sources }),
-            Kind::Ack => self.source.zip(self.offset).map(|(source, hwm)| Frame::Ack { source, hwm }),
-            Kind::Nack => self.source.map(|source| Frame::Nack { source, expected: self.offset }),
-            Kind::Credit => self.window_bytes.map(|window_bytes| Frame::Credit { window_bytes }),
-            Kind::Ping => self.nonce.map(|nonce| Frame::Ping { nonce }),
-            Kind::Pong => self.nonce.map(|nonce| Frame::Pong { nonce }),
-            _ => None,
-        };
+        let frame =
+            match kind {
+                Kind::Config => {
+                    (self.version).zip(self.text).map(|(version, text)| Frame::Config { version, text })
+                }
+                Kind::Tick => self.now.map(|now| Frame::Tick { now }),
+                Kind::Delete => self.id.zip(self.text).map(|(id, query)| Frame::Delete { id, query }),
+                Kind::Session => {
+                    self.id.zip(self.epoch).map(|(shipper, epoch)| Frame::Session { shipper, epoch })
+                }
+                Kind::Welcome => (self.epoch)
+                    .zip(self.window_bytes)
+                    .map(|(epoch, window_bytes)| Frame::Welcome { epoch, window_bytes }),
+                Kind::Refused => self.text.map(|reason| Frame::Refused { reason }),
+                Kind::Opened => {
+                    let identity = self.identity;
+                    (self.asked)
+                        .zip(self.source)
+                        .zip(self.offset)
+                        .map(|((asked, source), hwm)| Frame::Opened { asked, source, hwm, identity })
+                }
+                Kind::Resume => self.ids.map(|sources| Frame::Resume { sources }),
+                Kind::Resumed => self.sources.map(|sources| Frame::Resumed { sources }),
+                Kind::Ack => self.source.zip(self.offset).map(|(source, hwm)| Frame::Ack { source, hwm }),
+                Kind::Nack => self.source.map(|source| Frame::Nack { source, expected: self.offset }),
+                Kind::Credit => self.window_bytes.map(|window_bytes| Frame::Credit { window_bytes }),
+                Kind::Ping => self.nonce.map(|nonce| Frame::Ping { nonce }),
+                Kind::Pong => self.nonce.map(|nonce| Frame::Pong { nonce }),
+                _ => None,
+            };
         frame.ok_or_else(|| BadFrame::Body(format!("a field of {kind:?} is missing")))
     }
 }

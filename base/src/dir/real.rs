@@ -16,7 +16,8 @@ impl RealDir {
     /// Opens `path`; creates it with its parents and makes the new names durable.
     pub fn open(path: impl Into<PathBuf>) -> io::Result<Self> {
         let path = path.into();
-        let missing: Vec<_> = path.ancestors().take_while(|p| !p.as_os_str().is_empty() && !p.exists()).collect();
+        let missing: Vec<_> =
+            path.ancestors().take_while(|p| !p.as_os_str().is_empty() && !p.exists()).collect();
         fs::create_dir_all(&path).map_err(|e| at(&path, e))?;
         for created in missing {
             let parent = created.parent().filter(|p| !p.as_os_str().is_empty());
