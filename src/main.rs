@@ -1,2 +1,3 @@
-//! The binary.
+//! The binary `logweir`: everything is in the library.
+
 fn main() {}

@@ -1,0 +1,4 @@
+//! The root package: command line, configuration, wiring, HTTP, clients, demo and workload generator. Only here are
+//! arguments, environment, signals and HTTP known; how bytes lie on disk is not.
+
+pub mod workload;
