@@ -1,4 +1,8 @@
 //! The root package: command line, configuration, wiring, HTTP, clients, demo and workload generator. Only here are
 //! arguments, environment, signals and HTTP known; how bytes lie on disk is not.
 
+pub mod args;
+pub mod client;
+pub mod command;
+pub mod terminal;
 pub mod workload;

@@ -1,3 +1,10 @@
-//! The binary `logweir`: everything is in the library.
+//! The binary `logweir`: reads the command line and does what the library has.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    logweir::command::main()
+}

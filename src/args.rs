@@ -1,0 +1,339 @@
+//! The command line: commands, flags, and help that teaches. Scripts depend on the names here.
+//!
+//! Exit codes: 0 done (also when nothing was found), 1 failed, 2 used wrongly, 78 bad configuration.
+
+use crate::client::{Order, Output};
+use clap::{Args as ClapArgs, Parser, Subcommand};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Tail, journal and search application logs: every line exactly once.
+#[derive(Debug, Parser)]
+#[command(name = "logweir", version, max_term_width = 100, after_long_help = EXAMPLES)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  logweir demo                                          see it work, with made-up services
+  logweir run --tail '/var/log/app/**/*.log'            everything on one machine
+  logweir search --since 15m 'level:error service:checkout'
+  logweir trace 4bf92f3577b34da6a3ce929d0e0e4736
+  logweir doctor                                        when nothing moves
+
+Every flag with one value can be set in the environment, as LOGWEIR_ and its name: LOGWEIR_SERVER, LOGWEIR_DATA.
+Exit codes: 0 done, 1 failed, 2 used wrongly, 78 bad configuration.";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show it working: made-up services write logs, and you search them. Ctrl-C ends it and removes everything.
+    Demo(DemoArgs),
+    /// Everything in one process: tail files, keep the journal, index, serve searches.
+    #[command(after_long_help = RUN_EXAMPLES)]
+    Run(RunArgs),
+    /// Tail files and send every line to a server, nothing else.
+    #[command(after_long_help = SHIP_EXAMPLES)]
+    Ship(ShipArgs),
+    /// Find lines.
+    #[command(after_long_help = SEARCH_EXAMPLES)]
+    Search(SearchArgs),
+    /// Show every line of one trace across hosts and services, in time order.
+    Trace(TraceArgs),
+    /// Show lines as they arrive; Ctrl-C ends it.
+    #[command(after_long_help = TAIL_EXAMPLES)]
+    Tail(TailArgs),
+    /// Write a deterministic log file of a fixed shape, and the truth about it.
+    #[command(after_long_help = GEN_EXAMPLES)]
+    Gen(GenArgs),
+    /// Check configuration files: all mistakes at once, with line numbers; exit code 78 when there is one.
+    Validate(ValidateArgs),
+    /// Show what a server is doing: sources, backlog, followers, disk, gaps, last errors.
+    Status(StatusArgs),
+    /// Find out why nothing moves: permissions, inotify limits, copytruncate, clock, disk, ports.
+    #[command(after_long_help = DOCTOR_EXAMPLES)]
+    Doctor(DoctorArgs),
+    /// Write a consistent copy of the data to a directory.
+    Backup(BackupArgs),
+    /// Bring the data back from a backup.
+    Restore(RestoreArgs),
+    /// Print the commented reference configuration.
+    #[command(hide = true)]
+    Reference,
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, ClapArgs)]
+pub struct DemoArgs {
+    /// Address to serve searches on.
+    #[arg(long, value_name = "ADDR", env = "LOGWEIR_HTTP", default_value = "127.0.0.1:8514")]
+    pub http: SocketAddr,
+    /// Lines a second, over all services.
+    #[arg(long, value_name = "LINES", env = "LOGWEIR_RATE", default_value_t = 200)]
+    pub rate: u32,
+}
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  logweir run --tail '/var/log/app/**/*.log' --data /var/lib/logweir
+  logweir run -c /etc/logweir/logweir.toml -c /etc/logweir/conf.d
+
+Quote a glob, so that files which appear later are found too. Flags win over the configuration.
+Signals: HUP reloads the configuration, TERM and INT end it after what is under way is durable.";
+
+/// Arguments of `run`.
+#[derive(Debug, Default, ClapArgs)]
+pub struct RunArgs {
+    /// Configuration file, or a directory whose *.toml are read in name order; may be repeated.
+    #[arg(short, long, value_name = "FILE", env = "LOGWEIR_CONFIG")]
+    pub config: Vec<PathBuf>,
+    /// Where journal and index live [default: ./logweir-data].
+    #[arg(long, value_name = "DIR", env = "LOGWEIR_DATA")]
+    pub data: Option<PathBuf>,
+    /// Files to tail; `**` stands for any number of directories; may be repeated.
+    #[arg(long, value_name = "GLOB", env = "LOGWEIR_TAIL", num_args = 1..)]
+    pub tail: Vec<String>,
+    /// Address for searches [default: 127.0.0.1:8514].
+    #[arg(long, value_name = "ADDR", env = "LOGWEIR_HTTP")]
+    pub http: Option<SocketAddr>,
+    /// Address for shippers [default: 127.0.0.1:8515].
+    #[arg(long, value_name = "ADDR", env = "LOGWEIR_INGEST")]
+    pub ingest: Option<SocketAddr>,
+    /// Allow addresses that other machines can reach, although nothing is encrypted or authenticated yet.
+    #[arg(long, env = "LOGWEIR_INSECURE")]
+    pub insecure: bool,
+}
+
+const SHIP_EXAMPLES: &str = "\
+Examples:
+  logweir ship --to logs.internal:8515 '/var/log/app/**/*.log'
+  logweir ship --to 127.0.0.1:8515 --label env=prod --once old.log    send it, wait for the acknowledgement, exit
+
+Files are the buffer: nothing is lost while the server is away, and nothing is sent twice after a restart.";
+
+/// Arguments of `ship`.
+#[derive(Debug, ClapArgs)]
+pub struct ShipArgs {
+    /// Configuration file, or a directory whose *.toml are read in name order; may be repeated.
+    #[arg(short, long, value_name = "FILE", env = "LOGWEIR_CONFIG")]
+    pub config: Vec<PathBuf>,
+    /// The shipper's own arguments.
+    #[arg(long, value_name = "GLOB")]
+    pub globs: Vec<String>,
+}
+
+/// Where the server is.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct ServerArgs {
+    /// Server to ask.
+    #[arg(long, value_name = "URL", env = "LOGWEIR_SERVER", default_value = "http://127.0.0.1:8514")]
+    pub server: String,
+}
+
+const SEARCH_EXAMPLES: &str = "\
+Queries:
+  timeout                        a word, anywhere in the message or exception
+  \"connection reset\"             a phrase (quote it for the shell: '\"connection reset\"')
+  level:error service:checkout   fields; AND is implied
+  user:u104829 OR trace:4bf92f3577b34da6a3ce929d0e0e4736
+  payment NOT http.path:/health  any field of a JSON line, by its dotted path; `-` means NOT too
+  *                              everything
+
+Examples:
+  logweir search --since 15m 'level:error NOT service:cart'
+  logweir search --limit 0 -o raw 'service:checkout' > checkout.log
+  logweir search -o json 'level:error' | jq -r .trace_id | sort | uniq -c";
+
+/// Arguments of `search`.
+#[derive(Debug, ClapArgs)]
+pub struct SearchArgs {
+    /// Where to search.
+    #[command(flatten)]
+    pub server: ServerArgs,
+    /// Not before: 15m, 2h, 7d ago, or a time such as 2026-11-23T10:15:00Z [default: all time].
+    #[arg(long, value_name = "T", env = "LOGWEIR_SINCE")]
+    pub since: Option<String>,
+    /// Before: as --since.
+    #[arg(long, value_name = "T", env = "LOGWEIR_UNTIL")]
+    pub until: Option<String>,
+    /// Hits at most; 0 means all.
+    #[arg(long, value_name = "N", env = "LOGWEIR_LIMIT", default_value_t = 100)]
+    pub limit: u64,
+    /// Which hits first.
+    #[arg(long, value_enum, env = "LOGWEIR_ORDER", default_value_t = Order::Newest)]
+    pub order: Order,
+    /// text for people, one JSON object a hit, or the lines as they were written.
+    #[arg(short, long, value_enum, env = "LOGWEIR_OUTPUT", default_value_t = Output::Text)]
+    pub output: Output,
+    /// What to find; several words are joined with blanks. After `--` it may begin with a minus sign.
+    #[arg(required = true, value_name = "QUERY")]
+    pub query: Vec<String>,
+}
+
+/// Arguments of `trace`.
+#[derive(Debug, ClapArgs)]
+pub struct TraceArgs {
+    /// Where to search.
+    #[command(flatten)]
+    pub server: ServerArgs,
+    /// text for people, one JSON object a hit, or the lines as they were written.
+    #[arg(short, long, value_enum, env = "LOGWEIR_OUTPUT", default_value_t = Output::Text)]
+    pub output: Output,
+    /// The trace-id, as the lines have it.
+    #[arg(value_name = "ID")]
+    pub id: String,
+}
+
+const TAIL_EXAMPLES: &str = "\
+Examples:
+  logweir tail '*'
+  logweir tail 'level:error service:checkout'";
+
+/// Arguments of `tail`.
+#[derive(Debug, ClapArgs)]
+pub struct TailArgs {
+    /// Where to listen.
+    #[command(flatten)]
+    pub server: ServerArgs,
+    /// text for people, one JSON object a hit, or the lines as they were written.
+    #[arg(short, long, value_enum, env = "LOGWEIR_OUTPUT", default_value_t = Output::Text)]
+    pub output: Output,
+    /// What to show; several words are joined with blanks. After `--` it may begin with a minus sign.
+    #[arg(required = true, value_name = "QUERY")]
+    pub query: Vec<String>,
+}
+
+const GEN_EXAMPLES: &str = "\
+Examples:
+  logweir gen --lines 1000000 --seed 1 /tmp/load               385 MB at once; the same bytes every time
+  logweir gen --lines 60000 --seed 1 --rate 1000 /tmp/load     live for a minute, with the present time
+
+Writes DIR/gen.log and DIR/truth.json: counts per level, service, user and word, and known traces.";
+
+/// Arguments of `gen`.
+#[derive(Debug, ClapArgs)]
+pub struct GenArgs {
+    /// How many lines.
+    #[arg(long, value_name = "N", env = "LOGWEIR_LINES")]
+    pub lines: u64,
+    /// Which lines: the same seed gives the same bytes.
+    #[arg(long, value_name = "S", env = "LOGWEIR_SEED")]
+    pub seed: u64,
+    /// Lines a second, with the present time in them [default: as fast as can be, with times of 2025].
+    #[arg(long, value_name = "R", env = "LOGWEIR_RATE", value_parser = clap::value_parser!(u32).range(1..))]
+    pub rate: Option<u32>,
+    /// Where to write; created when it does not exist.
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+}
+
+/// Arguments of `validate`.
+#[derive(Debug, ClapArgs)]
+pub struct ValidateArgs {
+    /// Files, or directories whose *.toml are read in name order; together they are one configuration.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
+
+/// Arguments of `status`.
+#[derive(Debug, ClapArgs)]
+pub struct StatusArgs {
+    /// Whom to ask.
+    #[command(flatten)]
+    pub server: ServerArgs,
+    /// text for people, or the server's JSON.
+    #[arg(short, long, value_enum, env = "LOGWEIR_OUTPUT", default_value_t = Output::Text)]
+    pub output: Output,
+}
+
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  logweir doctor -c /etc/logweir/logweir.toml
+  logweir doctor '/var/log/app/**/*.log'
+
+One line a finding, with what to do. Exit code 0 when all is fine, 1 otherwise.";
+
+/// Arguments of `doctor`.
+#[derive(Debug, ClapArgs)]
+pub struct DoctorArgs {
+    /// Configuration file, or a directory whose *.toml are read in name order; may be repeated.
+    #[arg(short, long, value_name = "FILE", env = "LOGWEIR_CONFIG")]
+    pub config: Vec<PathBuf>,
+    /// Files that are meant to be tailed, besides those of the configuration.
+    #[arg(value_name = "GLOB")]
+    pub globs: Vec<String>,
+}
+
+/// Arguments of `backup`.
+#[derive(Debug, ClapArgs)]
+pub struct BackupArgs {
+    /// The running server that holds the data.
+    #[command(flatten)]
+    pub server: ServerArgs,
+    /// Where to write; must not exist or be empty.
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+}
+
+/// Arguments of `restore`.
+#[derive(Debug, ClapArgs)]
+pub struct RestoreArgs {
+    /// Where the data goes; must not exist or be empty.
+    #[arg(long, value_name = "DIR", env = "LOGWEIR_DATA", default_value = "./logweir-data")]
+    pub data: PathBuf,
+    /// The backup.
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(line: &str) -> Result<Args, clap::Error> {
+        Args::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_commands_of_the_manual_are_accepted() {
+        for line in [
+            "logweir demo",
+            "logweir run",
+            "logweir run -c a.toml -c conf.d --data d --tail a/*.log b.log --http [::1]:1 --ingest 127.0.0.1:2 --insecure",
+            "logweir search --server http://h:1 --since 15m --until 2026-11-23T10:15:00Z --limit 0 --order oldest -o raw a b",
+            "logweir search -- -path:/health",
+            "logweir trace 4bf92f3577b34da6a3ce929d0e0e4736",
+            "logweir tail *",
+            "logweir gen --lines 10 --seed 1 --rate 5 dir",
+            "logweir validate a.toml b.toml",
+            "logweir status",
+            "logweir doctor -c a.toml /var/log/*.log",
+            "logweir backup dir",
+            "logweir restore --data d dir",
+        ] {
+            assert!(parse(line).is_ok(), "{line}: {:?}", parse(line).err());
+        }
+    }
+
+    #[test]
+    fn wrong_use_exits_with_two() {
+        for line in [
+            "logweir",
+            "logweir find x",
+            "logweir search",
+            "logweir gen --lines x --seed 1 d",
+            "logweir gen d",
+        ] {
+            assert_eq!(parse(line).expect_err("refused").exit_code(), 2, "{line}");
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! How hits are printed.
+
+use super::Output;
+use super::hit::{Answer, HitJson};
+use crate::terminal::{Escapes, Screen, Tone};
+use logweir_base::time::Timestamp;
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+
+/// Prints hits one by one, in one of the three views.
+pub struct HitView {
+    output: Output,
+    /// Raw view: source and end of a hit that did not end with a newline.
+    unended: Option<(String, u64)>,
+}
+
+impl HitView {
+    /// A view for `output`.
+    pub fn new(output: Output) -> Self {
+        Self { output, unended: None }
+    }
+
+    /// Prints one hit.
+    pub fn print<W: Write>(&mut self, answer: &Answer<'_>, screen: &mut Screen<W>) -> io::Result<()> {
+        match self.output {
+            Output::Text => print_text(&answer.hit, &short_time(&answer.hit.timestamp), screen),
+            Output::Json => {
+                screen.bytes(answer.json, Escapes::Json)?;
+                screen.newline()
+            }
+            Output::Raw => self.print_raw(&answer.hit, screen),
+        }
+    }
+
+    /// Ends a raw line without a newline, on a terminal; a pipe gets what was written and nothing else.
+    pub fn finish<W: Write>(&mut self, screen: &mut Screen<W>) -> io::Result<()> {
+        match self.unended.take() {
+            Some(_) if screen.is_terminal() => screen.newline(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Prints a line as it was written. The parts of an over-long line follow each other without a break; any other line
+    /// that did not end is ended before the next.
+    fn print_raw<W: Write>(&mut self, hit: &HitJson<'_>, screen: &mut Screen<W>) -> io::Result<()> {
+        let goes_on = |(source, end): &(String, u64)| *source == hit.source && *end == hit.offset;
+        if self.unended.take().is_some_and(|before| !goes_on(&before)) {
+            screen.newline()?;
+        }
+        let bytes = hit.raw_bytes();
+        let line = bytes.strip_suffix(b"\n");
+        screen.bytes(line.unwrap_or(&bytes), Escapes::Text)?;
+        if line.is_some() {
+            return screen.newline();
+        }
+        self.unended = Some((hit.source.to_string(), hit.offset + bytes.len() as u64));
+        Ok(())
+    }
+}
+
+/// Prints a trace with the time since its first line, and what it crossed.
+#[derive(Default)]
+pub struct TraceView {
+    first: Option<Timestamp>,
+    last: Timestamp,
+    lines: u64,
+    services: BTreeSet<String>,
+    hosts: BTreeSet<String>,
+}
+
+impl TraceView {
+    /// Prints one line of the trace.
+    pub fn print<W: Write>(&mut self, answer: &Answer<'_>, screen: &mut Screen<W>) -> io::Result<()> {
+        let hit = &answer.hit;
+        let time = Timestamp::parse(&hit.timestamp).unwrap_or_default();
+        let first = *self.first.get_or_insert(time);
+        self.last = time;
+        self.lines += 1;
+        self.services.insert(hit.service.to_string());
+        self.hosts.insert(hit.host.to_string());
+        let offset = format!("{} {:>11}", short_time(&hit.timestamp), offset_text(first, time));
+        print_text(hit, &offset, screen)
+    }
+
+    /// Prints how many lines, services, hosts and how much time it was.
+    pub fn finish<W: Write>(&self, screen: &mut Screen<W>) -> io::Result<()> {
+        let Some(first) = self.first else {
+            return Ok(());
+        };
+        let span = offset_text(first, self.last);
+        let (services, hosts) = (self.services.len(), self.hosts.len());
+        let text = format!("{} lines, {services} services, {hosts} hosts, {}", self.lines, &span[1..]);
+        screen.text(Tone::Dim, &text)?;
+        screen.newline()
+    }
+}
+
+fn print_text<W: Write>(hit: &HitJson<'_>, time: &str, screen: &mut Screen<W>) -> io::Result<()> {
+    screen.text(Tone::Dim, time)?;
+    screen.text(Tone::Plain, " ")?;
+    screen.text(Tone::of_severity(&hit.severity), &format!("{:<5}", hit.severity))?;
+    screen.text(Tone::Plain, " ")?;
+    screen.text(Tone::Name, &hit.service)?;
+    screen.text(Tone::Plain, &format!(" {} ", hit.host))?;
+    screen.text(Tone::Plain, hit.body.trim_end_matches(['\n', '\r']))?;
+    if let Some(trace) = &hit.trace_id {
+        screen.text(Tone::Dim, &format!(" trace={trace}"))?;
+    }
+    screen.newline()
+}
+
+/// RFC 3339 with milliseconds, always 24 characters; text that is no time stays as it is.
+fn short_time(time: &str) -> String {
+    const TO_SECONDS: usize = 19;
+    match Timestamp::parse(time) {
+        Some(parsed) => {
+            let millis = parsed.0.div_euclid(1_000_000).rem_euclid(1_000);
+            format!("{}.{millis:03}Z", &parsed.to_string()[..TO_SECONDS])
+        }
+        None => time.to_owned(),
+    }
+}
+
+/// `+12.3ms`, `-1.5s`: how long after `first`.
+fn offset_text(first: Timestamp, time: Timestamp) -> String {
+    let seconds = time.0.saturating_sub(first.0) as f64 / 1e9;
+    if seconds.abs() < 1.0 { format!("{:+.1}ms", seconds * 1e3) } else { format!("{seconds:+.3}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn print(output: Output, terminal: bool, hits: &[&str]) -> String {
+        let (mut screen, mut view) = (Screen::new(Vec::new(), terminal, false), HitView::new(output));
+        for json in hits {
+            view.print(&Answer::parse(json.as_bytes()).expect("JSON"), &mut screen).expect("memory");
+        }
+        view.finish(&mut screen).expect("memory");
+        String::from_utf8(screen.into_inner()).expect("text")
+    }
+
+    const HIT: &str = r#"{"timestamp":"2026-11-23T10:15:00.123456Z","severity":"ERROR","service":"cart","host":"h1",
+        "trace_id":"4bf9","body":"no\u001b[2J\nway","raw":"{\"m\":1}\u001b\n","source":"a","offset":5}"#;
+
+    #[test]
+    fn text_is_one_line_a_hit_and_harmless() {
+        let expected = "2026-11-23T10:15:00.123Z ERROR cart h1 no\\x1b[2J\\nway trace=4bf9\n";
+        assert_eq!(print(Output::Text, false, &[HIT]), expected);
+    }
+
+    #[test]
+    fn raw_is_verbatim_in_a_pipe_and_harmless_on_a_terminal() {
+        assert_eq!(print(Output::Raw, false, &[HIT, HIT]), "{\"m\":1}\u{1b}\n{\"m\":1}\u{1b}\n");
+        assert_eq!(print(Output::Raw, true, &[HIT]), "{\"m\":1}\\x1b\n");
+    }
+
+    #[test]
+    fn parts_of_a_long_line_are_printed_without_a_break() {
+        let part = |source: &str, offset: u64, raw: &str| {
+            format!(r#"{{"source":"{source}","offset":{offset},"raw":"{raw}"}}"#)
+        };
+        let hits = [part("a", 0, "one"), part("a", 3, "two\\n"), part("a", 7, "end"), part("b", 10, "other")];
+        let hits: Vec<&str> = hits.iter().map(String::as_str).collect();
+        assert_eq!(print(Output::Raw, false, &hits), "onetwo\nend\nother");
+        assert_eq!(print(Output::Raw, true, &hits), "onetwo\nend\nother\n");
+    }
+
+    #[test]
+    fn a_trace_shows_time_since_its_first_line() {
+        let (mut screen, mut view) = (Screen::new(Vec::new(), false, false), TraceView::default());
+        for (time, service) in [("10:00:00Z", "a"), ("10:00:00.0123Z", "b"), ("10:00:02.5Z", "a")] {
+            let json = format!(r#"{{"timestamp":"2026-11-23T{time}","service":"{service}","host":"h"}}"#);
+            view.print(&Answer::parse(json.as_bytes()).expect("JSON"), &mut screen).expect("memory");
+        }
+        view.finish(&mut screen).expect("memory");
+        let text = String::from_utf8(screen.into_inner()).expect("text");
+        assert!(text.contains("     +12.3ms") && text.contains("     +2.500s"), "{text}");
+        assert!(text.ends_with("3 lines, 2 services, 1 hosts, 2.500s\n"), "{text}");
+    }
+}

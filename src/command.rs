@@ -1,0 +1,83 @@
+//! From arguments to exit code: one function a command.
+
+use crate::args::{Args, Command, GenArgs, SearchArgs, StatusArgs, TailArgs, TraceArgs};
+use crate::client::{self, ClientError, Search, Server};
+use crate::terminal::{Screen, note};
+use crate::workload::{self, Workload};
+use clap::Parser;
+use logweir_base::time::SystemClock;
+use std::process::ExitCode;
+
+/// Why a command has failed, and so how the process exits.
+#[derive(Debug)]
+pub enum Failure {
+    /// Exit code 1.
+    Failed(String),
+    /// Exit code 2: used wrongly.
+    Usage(String),
+    /// Exit code 78: bad configuration (EX_CONFIG of sysexits.h).
+    Config(String),
+}
+
+/// Does what the command line says.
+pub fn main() -> ExitCode {
+    let (code, reason) = match run(Args::parse().command) {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Failure::Failed(reason)) => (1, reason),
+        Err(Failure::Usage(reason)) => (2, reason),
+        Err(Failure::Config(reason)) => (78, reason),
+    };
+    note(&format!("error: {reason}"));
+    ExitCode::from(code)
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Search(args) => search(&args),
+        Command::Trace(args) => trace(&args),
+        Command::Tail(args) => tail(&args),
+        Command::Status(args) => status(&args),
+        Command::Gen(args) => generate(&args),
+        _ => Err(Failure::Failed("not part of this build".to_owned())),
+    }
+}
+
+fn search(args: &SearchArgs) -> Result<(), Failure> {
+    let search = Search {
+        query: args.query.join(" "),
+        since: args.since.clone(),
+        until: args.until.clone(),
+        limit: args.limit,
+        order: args.order,
+    };
+    ask(&args.server.server, |server| client::search(server, &search, args.output, &mut Screen::stdout()))
+}
+
+fn trace(args: &TraceArgs) -> Result<(), Failure> {
+    ask(&args.server.server, |server| client::trace(server, &args.id, args.output, &mut Screen::stdout()))
+}
+
+fn tail(args: &TailArgs) -> Result<(), Failure> {
+    let query = args.query.join(" ");
+    ask(&args.server.server, |server| client::tail(server, &query, args.output, &mut Screen::stdout()))
+}
+
+fn status(args: &StatusArgs) -> Result<(), Failure> {
+    ask(&args.server.server, |server| client::status(server, args.output, &mut Screen::stdout()))
+}
+
+fn ask(url: &str, act: impl FnOnce(&Server) -> Result<(), ClientError>) -> Result<(), Failure> {
+    match Server::new(url).and_then(|server| act(&server)) {
+        Ok(()) | Err(ClientError::ReaderGone) => Ok(()),
+        Err(ClientError::Usage(reason)) => Err(Failure::Usage(reason)),
+        Err(ClientError::Failed(reason)) => Err(Failure::Failed(reason)),
+    }
+}
+
+fn generate(args: &GenArgs) -> Result<(), Failure> {
+    let workload = Workload { lines: args.lines, seed: args.seed, rate: args.rate };
+    let truth = workload::write(workload, &args.dir, &SystemClock)
+        .map_err(|e| Failure::Failed(format!("cannot write to {}: {e}", args.dir.display())))?;
+    note(&format!("{} lines, {} bytes, {} to {}", truth.lines, truth.bytes, truth.first, truth.last));
+    Ok(())
+}
