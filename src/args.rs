@@ -60,9 +60,6 @@ pub enum Command {
     Backup(BackupArgs),
     /// Bring the data back from a backup.
     Restore(RestoreArgs),
-    /// Print the commented reference configuration.
-    #[command(hide = true)]
-    Reference,
 }
 
 /// Arguments of `demo`.

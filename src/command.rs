@@ -1,11 +1,15 @@
 //! From arguments to exit code: one function a command.
 
-use crate::args::{Args, Command, GenArgs, SearchArgs, StatusArgs, TailArgs, TraceArgs};
+use crate::args::{
+    Args, Command, GenArgs, RunArgs, SearchArgs, StatusArgs, TailArgs, TraceArgs, ValidateArgs,
+};
 use crate::client::{self, ClientError, Search, Server};
+use crate::config::{self, Config, Exposure};
 use crate::terminal::{Screen, note};
 use crate::workload::{self, Workload};
 use clap::Parser;
 use logweir_base::time::SystemClock;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Why a command has failed, and so how the process exits.
@@ -27,7 +31,9 @@ pub fn main() -> ExitCode {
         Err(Failure::Usage(reason)) => (2, reason),
         Err(Failure::Config(reason)) => (78, reason),
     };
-    note(&format!("error: {reason}"));
+    // Mistakes in a configuration begin with FILE:LINE:COLUMN, as editors want it.
+    let prefix = if code == 78 { "" } else { "error: " };
+    note(&format!("{prefix}{reason}"));
     ExitCode::from(code)
 }
 
@@ -38,6 +44,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Tail(args) => tail(&args),
         Command::Status(args) => status(&args),
         Command::Gen(args) => generate(&args),
+        Command::Validate(args) => validate(&args),
         _ => Err(Failure::Failed("not part of this build".to_owned())),
     }
 }
@@ -80,4 +87,32 @@ fn generate(args: &GenArgs) -> Result<(), Failure> {
         .map_err(|e| Failure::Failed(format!("cannot write to {}: {e}", args.dir.display())))?;
     note(&format!("{} lines, {} bytes, {} to {}", truth.lines, truth.bytes, truth.first, truth.last));
     Ok(())
+}
+
+fn validate(args: &ValidateArgs) -> Result<(), Failure> {
+    load(&args.files, Exposure::AsConfigured)?;
+    note("fine");
+    Ok(())
+}
+
+/// The configuration of `run`: files, and flags over them.
+pub fn run_config(args: &RunArgs) -> Result<Config, Failure> {
+    let exposure = if args.insecure { Exposure::Allowed } else { Exposure::AsConfigured };
+    let mut config = load(&args.config, exposure)?;
+    for (listen, flag) in [(args.http, "--http"), (args.ingest, "--ingest")] {
+        if let Some(reason) = listen.and_then(|listen| config::exposed(listen, config.insecure)) {
+            return Err(Failure::Usage(format!("{flag}: {reason}")));
+        }
+    }
+    config.http.listen = args.http.unwrap_or(config.http.listen);
+    config.ingest.listen = args.ingest.unwrap_or(config.ingest.listen);
+    config.data.dir = args.data.clone().unwrap_or(config.data.dir);
+    config.tail.extend(args.tail.iter().cloned());
+    config.insecure |= args.insecure;
+    Ok(config)
+}
+
+fn load(files: &[PathBuf], exposure: Exposure) -> Result<Config, Failure> {
+    let lookup = |name: &str| std::env::var(name).ok();
+    config::load(files, exposure, &lookup).map_err(|problems| Failure::Config(problems.to_string()))
 }

@@ -4,5 +4,6 @@
 pub mod args;
 pub mod client;
 pub mod command;
+pub mod config;
 pub mod terminal;
 pub mod workload;

@@ -1,0 +1,318 @@
+//! The configuration: TOML files, one or many. Plain structs, whose doc comments are the reference in
+//! `config/logweir.toml`; [`load`] reads files and says everything that is wrong with them at once.
+//!
+//! Unknown keys are refused. Strings may hold `${VAR}`, `${VAR:-default}`, `${VAR:?reason}`; `$$` is a dollar sign.
+
+mod check;
+mod load;
+mod reference;
+mod units;
+mod variables;
+
+pub use check::exposed;
+pub use load::{Exposure, Problem, Problems, load};
+pub use reference::reference;
+pub use units::{Period, Size};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The whole configuration.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Files to tail, as globs; `**` stands for any number of directories. Lists of several files add up.
+    pub tail: Vec<String>,
+    /// Allow addresses that other machines can reach. Nothing is encrypted or authenticated yet, so this is off.
+    pub insecure: bool,
+    /// Searches, live tail, status and metrics.
+    pub http: Http,
+    /// Where shippers send to.
+    pub ingest: Ingest,
+    /// Where everything is kept.
+    pub data: Data,
+    /// The journal: every line is in it before it is acknowledged.
+    pub journal: Journal,
+    /// The log store that searches read.
+    pub index: Index,
+    /// What is dropped in time. Age counts from when a line was received.
+    pub retention: Retention,
+    /// The shipper: `logweir ship`, and the one inside `logweir run`.
+    pub ship: Ship,
+    /// What is hidden before a line leaves its host: each match becomes `[name:hash]`. Byte offsets do not change.
+    pub redact: Vec<Redact>,
+    /// Other systems that lines are sent to, besides the log store. Each is a reader of the journal with its own position.
+    pub sink: Vec<Sink>,
+    /// Which lines go where. All routes are tried for each line; a line that a `drop` route matches goes to no sink.
+    pub route: Vec<Route>,
+}
+
+/// `[http]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Http {
+    /// Address to listen on.
+    pub listen: SocketAddr,
+}
+
+/// `[ingest]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ingest {
+    /// Address to listen on.
+    pub listen: SocketAddr,
+}
+
+/// `[data]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Data {
+    /// Directory; created when it does not exist. It belongs to one process at a time.
+    pub dir: PathBuf,
+}
+
+/// `[journal]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Journal {
+    /// Most bytes on disk. When it is full, acknowledgements stop and shippers wait; nothing is dropped. It shrinks as
+    /// soon as every sink and the index have read it.
+    pub size_max: Size,
+}
+
+/// `[index]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Index {
+    /// Text that is compressed, indexed and decompressed together. Smaller ones make it cheaper to fetch one line, and
+    /// the log store larger.
+    pub block_size: Size,
+    /// Text that is gathered before it is sorted and compressed.
+    pub run_size: Size,
+    /// Threads that sort, compress and index.
+    pub workers: u32,
+    /// Memory for lines that are not yet in a file of the log store. Shippers are slowed down when it is full.
+    pub tail_size_max: Size,
+    /// A file of the log store is written when it has this many lines; more means fewer files and more memory.
+    pub split_lines_max: u64,
+    /// ... or when its first line has waited this long. A restart reads that much of the journal again.
+    pub split_age_max: Period,
+}
+
+/// `[retention]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retention {
+    /// Lines older than this are dropped.
+    pub age_max: Period,
+    /// The oldest lines are dropped while the log store is larger than this on disk. Default: no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size_max: Option<Size>,
+}
+
+/// `[ship]`
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ship {
+    /// Server to send to, `HOST:PORT`. Only for `logweir ship`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// Stable name of this shipper. Default: made from the machine id and the state directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Host name that lines carry. Default: the host's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// Directory of identities and checkpoints. Default: `shipper` in the data directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<PathBuf>,
+    /// `auto` (not on the loopback interface, zstd elsewhere), `none` or `zstd`. Default: auto.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compression: Option<Compression>,
+    /// Labels that lines carry; `service` names the service of lines that do not name one themselves.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// How batches are compressed on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    /// Not on the loopback interface, zstd elsewhere.
+    Auto,
+    /// Never.
+    None,
+    /// zstd, level 1.
+    Zstd,
+}
+
+/// `[[redact]]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Redact {
+    /// Stands in for what is hidden; lower-case letters, digits, `_` and `-`.
+    pub name: String,
+    /// What to look for; its first group is hidden, or the whole match. Without it the built-in of that name: `card`
+    /// (Luhn-checked), `token` or `email`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub regex: Option<String>,
+}
+
+/// `[[sink]]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Sink {
+    /// Name, for routes and status; each only once.
+    pub name: String,
+    /// `file`, `tcp` or `stdout`; each gets the lines as they were written.
+    #[serde(rename = "type")]
+    pub kind: SinkKind,
+    /// `file`: where to write. Rotated files get `.1`, `.2`, ... appended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathBuf>,
+    /// `file`: rotate at this size. Default: 100MiB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rotate_size: Option<Size>,
+    /// `file`: how many rotated files stay. Default: 5.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep: Option<u32>,
+    /// `tcp`: where to connect, `HOST:PORT`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+}
+
+/// What a sink is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SinkKind {
+    /// A rotating file.
+    File,
+    /// Raw lines over TCP.
+    Tcp,
+    /// Standard output.
+    Stdout,
+}
+
+/// `[[route]]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// Name, for metrics; each only once.
+    pub name: String,
+    /// Which lines, as a query. Default: all.
+    #[serde(default = "everything")]
+    pub when: String,
+    /// Names of sinks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub to: Vec<String>,
+    /// Send these lines to no sink. The log store has them all the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub drop: bool,
+}
+
+fn everything() -> String {
+    "*".to_owned()
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8514)) }
+    }
+}
+
+impl Default for Ingest {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8515)) }
+    }
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Self { dir: PathBuf::from("./logweir-data") }
+    }
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self { size_max: Size(10 << 30) }
+    }
+}
+
+impl Default for Index {
+    fn default() -> Self {
+        Self {
+            block_size: Size(128 << 10),
+            run_size: Size(4 << 20),
+            workers: 1,
+            tail_size_max: Size(256 << 20),
+            split_lines_max: 1_000_000,
+            split_age_max: Period(Duration::from_secs(600)),
+        }
+    }
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { age_max: Period(Duration::from_secs(30 * 86_400)), size_max: None }
+    }
+}
+
+impl Config {
+    /// A configuration that uses every key: what the reference shows beside the defaults.
+    fn example() -> Self {
+        let text = |text: &str| Some(text.to_owned());
+        let sink = |name: &str, kind| Sink {
+            name: name.to_owned(),
+            kind,
+            path: None,
+            rotate_size: None,
+            keep: None,
+            address: None,
+        };
+        let errors = sink("errors", SinkKind::File);
+        Self {
+            tail: vec!["/var/log/app/**/*.log".to_owned()],
+            retention: Retention { size_max: Some(Size(100 << 30)), ..Retention::default() },
+            ship: Ship {
+                to: text("127.0.0.1:8515"),
+                name: text("web-1"),
+                host: text("web-1.example.org"),
+                state: Some(PathBuf::from("/var/lib/logweir/shipper")),
+                compression: Some(Compression::Auto),
+                labels: BTreeMap::from([("env".to_owned(), "prod".to_owned())]),
+            },
+            redact: vec![
+                Redact { name: "email".to_owned(), regex: None },
+                Redact { name: "session".to_owned(), regex: text("session=([0-9a-f]{32})") },
+            ],
+            sink: vec![
+                Sink {
+                    path: Some(PathBuf::from("/var/log/errors.log")),
+                    rotate_size: Some(Size(100 << 20)),
+                    keep: Some(5),
+                    ..errors
+                },
+                Sink { address: text("127.0.0.1:9000"), ..sink("archive", SinkKind::Tcp) },
+            ],
+            route: vec![
+                Route {
+                    name: "errors".to_owned(),
+                    when: "level:error".to_owned(),
+                    to: vec!["errors".to_owned()],
+                    drop: false,
+                },
+                Route {
+                    name: "health".to_owned(),
+                    when: "http.path:/health".to_owned(),
+                    to: Vec::new(),
+                    drop: true,
+                },
+            ],
+            ..Self::default()
+        }
+    }
+}
