@@ -5,5 +5,6 @@ pub mod args;
 pub mod client;
 pub mod command;
 pub mod config;
+pub mod demo;
 pub mod terminal;
 pub mod workload;

@@ -147,6 +147,15 @@ pub fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", lines.join("\n"));
 }
 
+/// Shows how far something is, on stderr: over the last one on a terminal, else not at all.
+pub fn progress(text: &str) {
+    let mut stderr = io::stderr().lock();
+    if stderr.is_terminal() {
+        let _ = write!(stderr, "\r\x1b[K{}", escape(text.as_bytes(), Escapes::Text))
+            .and_then(|()| stderr.flush());
+    }
+}
+
 fn push_visible(out: &mut String, c: char) {
     match c {
         '\n' => out.push_str("\\n"),

@@ -2,7 +2,7 @@
 
 use super::Output;
 use super::request::{Ask, ClientError, Server};
-use crate::terminal::{Screen, Tone};
+use crate::terminal::{Escapes, Screen, Tone};
 use serde::{Deserialize, Serialize};
 use std::io::{self, Write};
 
@@ -123,18 +123,23 @@ pub struct ErrorStatus {
     pub message: String,
 }
 
-/// Prints what the server says of itself.
-pub fn status<W: Write>(server: &Server, output: Output, screen: &mut Screen<W>) -> Result<(), ClientError> {
+/// Asks a server what it says of itself.
+pub fn fetch_status(server: &Server) -> Result<Status, ClientError> {
     let mut lines = server.ask(&Ask::new("/api/v1/status"))?;
     let json = lines.next_line()?.ok_or_else(|| server.nonsense(&"an empty status"))?;
+    serde_json::from_slice(json).map_err(|e| server.nonsense(&e))
+}
+
+/// Prints what the server says of itself.
+pub fn status<W: Write>(server: &Server, output: Output, screen: &mut Screen<W>) -> Result<(), ClientError> {
     match output {
+        Output::Text => print(&fetch_status(server)?, screen)?,
         Output::Json | Output::Raw => {
-            screen.text(Tone::Plain, &String::from_utf8_lossy(json))?;
-            screen.newline()?;
-        }
-        Output::Text => {
-            let status: Status = serde_json::from_slice(json).map_err(|e| server.nonsense(&e))?;
-            print(&status, screen)?;
+            let mut lines = server.ask(&Ask::new("/api/v1/status"))?;
+            while let Some(json) = lines.next_line()? {
+                screen.bytes(json, Escapes::Json)?;
+                screen.newline()?;
+            }
         }
     }
     Ok(screen.flush()?)
