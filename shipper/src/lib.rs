@@ -1,1 +1,34 @@
-//! Placeholder while the workspace is laid out.
+//! The shipper: tails files at the edge and sends every line once.
+//!
+//! ```text
+//! watch     which files are there          identity  which source is this file
+//! framer    bytes -> lines                 redact    what must not leave the host
+//! tail      owner of files and sources: scans and answers in, frames out; no sockets, no clock
+//! connection  the socket                   state     what survives a restart
+//! shipper   the loop around them           args, config, status   what goes in, what can be seen
+//! ```
+//! The file is the only buffer: whatever is not acknowledged is read again. Deliberately absent: a queue on disk, a retry
+//! buffer, a sequence counter.
+
+pub mod args;
+pub mod config;
+pub mod connection;
+pub mod framer;
+pub mod identity;
+pub mod redact;
+pub mod shipper;
+pub mod state;
+pub mod status;
+pub mod tail;
+pub mod watch;
+
+pub use args::ShipArgs;
+pub use config::{Compression, ConfigError, Settings, ShipConfig, ShipFile};
+pub use redact::RedactRule;
+pub use shipper::{ShipError, ShipReport, run};
+pub use status::{Counters, FileState, FileStatus, ShipperStatus, StatusSnapshot};
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod tests;

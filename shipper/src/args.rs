@@ -1,0 +1,126 @@
+//! The arguments of `logweir ship` and of `logweir-shipper`, and how they become a [`ShipConfig`].
+
+use crate::config::{Compression, ConfigError, ShipConfig, ShipFile, is_loopback};
+use std::path::PathBuf;
+
+/// Arguments of the shipper.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct ShipArgs {
+    /// Configuration file (TOML); may be given several times, the later wins
+    #[arg(short, long = "config", value_name = "FILE")]
+    pub config: Vec<PathBuf>,
+    /// Router to send to
+    #[arg(long, value_name = "HOST:PORT")]
+    pub to: Option<String>,
+    /// Stable name of this shipper; by default made from the machine id and the state directory
+    #[arg(long, value_name = "ID")]
+    pub name: Option<String>,
+    /// Host name the lines carry; by default the host's own
+    #[arg(long, value_name = "NAME")]
+    pub host: Option<String>,
+    /// Label the lines carry; may be given several times
+    #[arg(long = "label", value_name = "K=V")]
+    pub labels: Vec<String>,
+    /// Directory of identities and checkpoints [default: ./logweir-data/shipper]
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// Read to the present end, wait for the acknowledgements, exit 0
+    #[arg(long)]
+    pub once: bool,
+    /// How batches are compressed; auto: zstd unless the router is on this machine
+    #[arg(long, value_enum)]
+    pub compression: Option<Compression>,
+    /// Allow a router on another machine, without encryption
+    #[arg(long)]
+    pub insecure: bool,
+    /// Files to tail; `**` crosses directories (quote them, so that the shell leaves them alone)
+    #[arg(value_name = "GLOB")]
+    pub globs: Vec<String>,
+}
+
+const EXAMPLES: &str = "\
+Every line arrives exactly once, whatever is killed, rotated or cut off in between.
+
+Examples:
+  Tail all logs of a service, rotated ones included:
+    logweir ship --to 127.0.0.1:8515 '/var/log/app/*.log*'
+  Everything below a directory, with a label:
+    logweir ship --to 127.0.0.1:8515 --label env=prod '/srv/**/*.log'
+  Send what is there now, and stop:
+    logweir ship --to 127.0.0.1:8515 --once 'old/*.log'
+  Hide what must not leave the host (in a file given with -c):
+    [[redact]]
+    name = \"email\"        # without `regex`: the built-in of this name (card, token, email)";
+
+impl ShipArgs {
+    /// Files and arguments together, checked. The error says what to change.
+    pub fn resolve(self) -> Result<ShipConfig, ConfigError> {
+        let mut all = ShipFile::default();
+        for path in &self.config {
+            all.merge(ShipFile::read(path)?);
+        }
+        let insecure = self.insecure;
+        let once = self.once;
+        all.merge(self.into_file()?);
+        let to = all.to.ok_or_else(|| ConfigError("no router given: add --to HOST:PORT".to_owned()))?;
+        if all.tail.is_empty() {
+            return Err(ConfigError("no files given: add at least one GLOB".to_owned()));
+        }
+        if !insecure && !is_loopback(&to) {
+            let why = format!(
+                "{to} is not on this machine and there is no encryption yet: add --insecure to allow it"
+            );
+            return Err(ConfigError(why));
+        }
+        let state = all.state.unwrap_or_else(|| PathBuf::from("logweir-data/shipper"));
+        let mut config = ShipConfig::new(to, state, all.tail);
+        config.name = all.name;
+        config.host = all.host.unwrap_or(config.host);
+        config.labels = all.labels;
+        config.once = once;
+        config.compression = all.compression.unwrap_or_default();
+        config.redact = all.redact;
+        Ok(config)
+    }
+
+    fn into_file(self) -> Result<ShipFile, ConfigError> {
+        let label = |text: String| match text.split_once('=') {
+            Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+            _ => Err(ConfigError(format!("label `{text}` is not of the form K=V"))),
+        };
+        Ok(ShipFile {
+            to: self.to,
+            name: self.name,
+            host: self.host,
+            labels: self.labels.into_iter().map(label).collect::<Result<_, _>>()?,
+            state: self.state,
+            tail: self.globs,
+            compression: self.compression,
+            redact: Vec::new(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(to: &str) -> ShipArgs {
+        ShipArgs { to: Some(to.to_owned()), globs: vec!["*.log".to_owned()], ..ShipArgs::default() }
+    }
+
+    #[test]
+    fn a_router_elsewhere_needs_insecure() {
+        assert!(args("10.1.2.3:8515").resolve().is_err());
+        assert!(ShipArgs { insecure: true, ..args("10.1.2.3:8515") }.resolve().is_ok());
+        assert!(args("127.0.0.1:8515").resolve().is_ok());
+    }
+
+    #[test]
+    fn labels_are_pairs() {
+        let with = |label: &str| ShipArgs { labels: vec![label.to_owned()], ..args("127.0.0.1:1") }.resolve();
+        assert_eq!(with("env=a=b").expect("a pair").labels["env"], "a=b");
+        assert!(with("env").is_err() && with("=x").is_err());
+    }
+}

@@ -1,0 +1,3 @@
+//! The faults of FAULTS 2.1 and 2.2 that a shipper must bear, each under its id, against a model router.
+
+mod rotation;
