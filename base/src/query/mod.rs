@@ -1,1 +1,72 @@
-//! The query language.
+//! The query language: what is typed in the search box, and what routes, rules and live tails are made of.
+//!
+//! `level:>=warn service:checkout "connection reset" duration_ms:>500 -path:/health user:42`
+//!
+//! One parser, one tree, one matcher that defines the meaning; the index gives candidates, a superset of what matches.
+//!
+//! * A bare word or phrase matches the body, the exception fields and, for plain lines, the whole line. What looks like
+//!   an id (16 or 32 hex digits, a UUID) also matches trace, span and request ids.
+//! * `field:value` matches a string by adjacent tokens, a number and a numeric string by value, any element of an array.
+//!   Dots in names stand for nesting. A missing field, and `null`, matches nothing; so only NOT finds it.
+//! * `level:` compares severities, `service:` the line's service, `host:` the source's host or one the line names,
+//!   `trace:` ids in all spellings, `user:` whatever identifies a user, `file:` the path of the source.
+
+mod ast;
+mod candidates;
+mod cursor;
+mod display;
+mod grammar;
+mod leaf;
+mod matcher;
+mod prefilter;
+
+pub use candidates::Candidates;
+pub use matcher::Matcher;
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A parsed query. Its text form parses back to an equal one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Query {
+    expr: ast::Expr,
+}
+
+/// Why a text is not a query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueryError {
+    /// Where, in characters from 1.
+    pub column: usize,
+    /// What is wrong or was expected.
+    pub message: String,
+}
+
+impl Query {
+    /// Which lines may match, as far as the index can tell.
+    pub fn candidates(&self) -> Candidates {
+        let (node, leaves) = leaf::compile(&self.expr);
+        candidates::of(&node, &leaves)
+    }
+}
+
+impl FromStr for Query {
+    type Err = QueryError;
+
+    fn from_str(text: &str) -> Result<Self, QueryError> {
+        grammar::parse(text).map(|expr| Self { expr })
+    }
+}
+
+impl fmt::Display for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.expr.fmt(f)
+    }
+}
+
+impl fmt::Display for QueryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "column {}: {}", self.column, self.message)
+    }
+}
+
+impl std::error::Error for QueryError {}

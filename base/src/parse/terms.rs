@@ -1,0 +1,125 @@
+//! The index side of the query language: every term a query may look for in a line. `hash` has the scheme.
+//!
+//! What is indexed: tokens of strings and canonical numbers of numbers and numeric strings, under their field's scope;
+//! booleans; canonical trace, span and request ids; severity class, service, host, path and labels of the source.
+//! What is not: the line's time (a query for it reads lines), nulls, the middle groups of UUIDs.
+
+use super::LineView;
+use super::hash::{Scope, Term, id_of, severity_word};
+use super::id::canonical;
+use super::json::{Parser, Shape, Value};
+use super::number::Number;
+use super::role::{Role, role_of};
+use super::tokens::{Token, tokens, tokens_lossy};
+use crate::frame::Resource;
+use std::ops::ControlFlow;
+
+/// Hashes of the terms of one or more lines, in no order and not deduplicated.
+#[derive(Debug, Clone, Default)]
+pub struct Terms {
+    /// For the dictionary.
+    pub words: Vec<u64>,
+    /// For the id table: tokens of which there are nearly as many as lines.
+    pub ids: Vec<u64>,
+    /// The source whose words are in `words` already.
+    resource: Option<Resource>,
+}
+
+impl Terms {
+    /// Forgets all terms; keeps the buffers.
+    pub fn clear(&mut self) {
+        self.words.clear();
+        self.ids.clear();
+        self.resource = None;
+    }
+
+    /// Appends everything a query may look for in this line.
+    pub fn add(&mut self, view: &LineView<'_>, parser: &mut Parser) {
+        let mut scratch = std::mem::take(&mut parser.scratch);
+        self.add_view(view, &mut scratch);
+        let shape = parser.walk(view.text, |path, value| {
+            self.add_field(path, value, &mut scratch);
+            ControlFlow::Continue(())
+        });
+        if shape == Shape::Plain {
+            let scope = Scope::text();
+            let _ = tokens_lossy(view.text, &mut scratch, |token| self.add_token(scope, token));
+            if let Some(number) = std::str::from_utf8(view.text).ok().and_then(Number::from_text) {
+                self.add_term(scope.number(number));
+            }
+        }
+        parser.scratch = scratch;
+    }
+
+    fn add_view(&mut self, view: &LineView<'_>, scratch: &mut Vec<u8>) {
+        self.words.push(severity_word(view.severity.class()));
+        self.add_text(Scope::service(), view.service, scratch);
+        if self.resource.as_ref() != Some(view.resource) {
+            self.add_text(Scope::host(), &view.resource.host, scratch);
+            self.add_text(Scope::of_path("file"), &view.resource.path, scratch);
+            for (key, value) in &view.resource.labels {
+                self.add_field(key, Value::Str(value), scratch);
+            }
+            self.resource = Some(view.resource.clone());
+        }
+    }
+
+    fn add_field(&mut self, path: &str, value: Value<'_>, scratch: &mut Vec<u8>) {
+        let role = role_of(path);
+        if role == Role::Time {
+            return;
+        }
+        let scope = Scope::of(path, role);
+        match value {
+            Value::Str(text) => self.add_text(scope, text, scratch),
+            Value::Bool(true) => self.words.push(scope.word(b"true")),
+            Value::Bool(false) => self.words.push(scope.word(b"false")),
+            Value::I64(_) | Value::U64(_) | Value::F64(_) => {
+                if let Some(number) = Number::of(value) {
+                    self.add_term(scope.number(number));
+                }
+            }
+            Value::Null => {}
+        }
+        if matches!(role, Role::Trace | Role::Span | Role::Request) {
+            self.add_id(value, scratch);
+        }
+    }
+
+    fn add_text(&mut self, scope: Scope, text: &str, scratch: &mut Vec<u8>) {
+        let _ = tokens(text, scratch, |token| self.add_token(scope, token));
+        if let Some(number) = Number::from_text(text) {
+            self.add_term(scope.number(number));
+        }
+    }
+
+    fn add_id(&mut self, value: Value<'_>, scratch: &mut Vec<u8>) {
+        let decimal;
+        let text = match value {
+            Value::Str(text) => text,
+            Value::U64(n) => {
+                decimal = n.to_string();
+                &decimal
+            }
+            _ => return,
+        };
+        if let Some(id) = canonical(text, scratch).map(id_of)
+            && self.ids.last() != Some(&id)
+        {
+            self.ids.push(id);
+        }
+    }
+
+    fn add_token(&mut self, scope: Scope, token: Token<'_>) -> ControlFlow<()> {
+        self.add_term(scope.token(token));
+        ControlFlow::Continue(())
+    }
+
+    fn add_term(&mut self, term: Term) {
+        match term {
+            Term::Word(word) => self.words.push(word),
+            Term::Id(id) => self.ids.push(id),
+            Term::Skipped => {}
+        }
+    }
+}

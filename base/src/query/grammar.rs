@@ -1,0 +1,230 @@
+//! The grammar, by recursive descent:
+//!
+//! ```text
+//! any    = all { "OR" all }
+//! all    = not { ["AND"] not }
+//! not    = "NOT" not | "-" not | one
+//! one    = "(" any ")" | "*" | [field ":"] value
+//! value  = "*" | word | phrase | ("<" | "<=" | ">" | ">=") end | ("[" | "{") end "TO" end ("]" | "}")
+//!        | "(" any ")"                            after a field: each term in it is of that field
+//! ```
+//! Keywords are upper case. A word is free of blanks, parentheses and quotes, or has them behind a backslash.
+
+use super::QueryError;
+use super::ast::{Bound, Expr, Term, Test};
+use super::cursor::{Cursor, Place};
+use crate::parse::{Number, Severity, tokens};
+use std::ops::ControlFlow;
+
+/// Longer text is no query that a person or a program of sense writes.
+pub(super) const TEXT_BYTES_MAX: usize = 16 << 10;
+/// Parentheses and negations inside one another.
+const DEPTH_MAX: usize = 64;
+/// Conditions in one query.
+const TERMS_MAX: usize = 512;
+
+/// Reads a whole query.
+pub(super) fn parse(text: &str) -> Result<Expr, QueryError> {
+    if text.len() > TEXT_BYTES_MAX {
+        return Err(QueryError { column: 1, message: format!("longer than {TEXT_BYTES_MAX} bytes") });
+    }
+    let mut grammar = Grammar { cursor: Cursor::new(text), field: None, terms: 0 };
+    let expr = grammar.any(0)?;
+    match grammar.cursor.peek() {
+        None => Ok(expr),
+        Some(_) => Err(grammar.cursor.error("this `)` has no opening one")),
+    }
+}
+
+struct Grammar<'a> {
+    cursor: Cursor<'a>,
+    /// The field whose parentheses we are in.
+    field: Option<String>,
+    terms: usize,
+}
+
+impl Grammar<'_> {
+    fn any(&mut self, depth: usize) -> Result<Expr, QueryError> {
+        let mut parts = vec![self.all(depth)?];
+        while self.cursor.take_keyword("OR") {
+            parts.push(self.all(depth)?);
+        }
+        Ok(Expr::or(parts))
+    }
+
+    /// Leaves the cursor at the end, at `)` or at `OR`.
+    fn all(&mut self, depth: usize) -> Result<Expr, QueryError> {
+        let mut parts = vec![self.not(depth)?];
+        loop {
+            self.cursor.skip_blanks();
+            let and = self.cursor.take_keyword("AND");
+            let ends = self.cursor.peek().is_none_or(|c| c == ')') || self.at_or();
+            if ends && !and {
+                return Ok(Expr::and(parts));
+            }
+            parts.push(self.not(depth)?);
+        }
+    }
+
+    fn at_or(&self) -> bool {
+        let mut ahead = Cursor::new(self.cursor.rest());
+        ahead.take_keyword("OR")
+    }
+
+    fn not(&mut self, depth: usize) -> Result<Expr, QueryError> {
+        if depth > DEPTH_MAX {
+            return Err(self.cursor.error(format!("nested more than {DEPTH_MAX} deep")));
+        }
+        self.cursor.skip_blanks();
+        let minus = self.cursor.take("-");
+        if minus && self.cursor.peek().is_none_or(char::is_whitespace) {
+            return Err(self.cursor.error("a condition is expected directly after `-`"));
+        }
+        if minus || self.cursor.take_keyword("NOT") {
+            return Ok(Expr::Not(Box::new(self.not(depth + 1)?)));
+        }
+        self.one(depth)
+    }
+
+    fn one(&mut self, depth: usize) -> Result<Expr, QueryError> {
+        if self.cursor.take("(") {
+            return self.group(depth);
+        }
+        if self.field.is_some() {
+            return self.value(depth);
+        }
+        let start = self.cursor.at();
+        if self.cursor.take("\"") {
+            let text = self.cursor.phrase()?;
+            return self.words(start, text);
+        }
+        let word = self.cursor.word(Place::Term)?;
+        if self.cursor.take(":") {
+            if word.text.is_empty() || word.star {
+                return Err(self.cursor.error_at(start, "the name of a field is expected before `:`"));
+            }
+            self.field = Some(word.text);
+            let expr = self.value(depth);
+            self.field = None;
+            return expr;
+        }
+        match word {
+            word if word.star => Ok(Expr::All),
+            word if word.text.is_empty() => Err(self.cursor.error("a word, a phrase or a field is expected")),
+            word if !word.escaped && matches!(word.text.as_str(), "AND" | "OR") => {
+                Err(self.cursor.error_at(start, format!("`{}` stands between two conditions", word.text)))
+            }
+            word => self.words(start, word.text),
+        }
+    }
+
+    fn group(&mut self, depth: usize) -> Result<Expr, QueryError> {
+        let start = self.cursor.at() - 1;
+        let expr = self.any(depth + 1)?;
+        if self.cursor.take(")") {
+            Ok(expr)
+        } else {
+            Err(self.cursor.error_at(start, "this `(` has no closing one"))
+        }
+    }
+
+    /// What follows `field:`, or stands inside `field:( )`.
+    fn value(&mut self, depth: usize) -> Result<Expr, QueryError> {
+        let start = self.cursor.at();
+        if self.cursor.take("(") {
+            return self.group(depth);
+        }
+        if let Some('[' | '{') = self.cursor.peek() {
+            return self.range();
+        }
+        for (sign, low, inclusive) in
+            [(">=", true, true), ("<=", false, true), (">", true, false), ("<", false, false)]
+        {
+            if self.cursor.take(sign) {
+                let bound = Some(self.bound(Place::Value, inclusive)?);
+                let (low, high) = if low { (bound, None) } else { (None, bound) };
+                return self.term(start, Test::Range { low, high });
+            }
+        }
+        if self.cursor.take("\"") {
+            let text = self.cursor.phrase()?;
+            return self.words(start, text);
+        }
+        let word = self.cursor.word(Place::Value)?;
+        match word {
+            word if word.star => self.term(start, Test::Exists),
+            word if word.text.is_empty() => Err(self.cursor.error("a value is expected here")),
+            word => self.words(start, word.text),
+        }
+    }
+
+    fn range(&mut self) -> Result<Expr, QueryError> {
+        let start = self.cursor.at();
+        let low_inclusive = self.cursor.take("[") || !self.cursor.take("{");
+        let mut low = self.range_end(low_inclusive)?;
+        self.cursor.skip_blanks();
+        if !self.cursor.take_keyword("TO") {
+            return Err(self.cursor.error("`TO` is expected, as in `[1 TO 5]`"));
+        }
+        let mut high = self.range_end(true)?;
+        self.cursor.skip_blanks();
+        let high_inclusive = self.cursor.take("]");
+        if !high_inclusive && !self.cursor.take("}") {
+            return Err(self.cursor.error("`]` or `}` is expected"));
+        }
+        if let Some(high) = &mut high {
+            high.inclusive = high_inclusive;
+        }
+        if let Some(low) = &mut low {
+            low.inclusive = low_inclusive;
+        }
+        match (low, high) {
+            (None, None) => self.term(start, Test::Exists),
+            (low, high) => self.term(start, Test::Range { low, high }),
+        }
+    }
+
+    fn range_end(&mut self, inclusive: bool) -> Result<Option<Bound>, QueryError> {
+        self.cursor.skip_blanks();
+        if self.cursor.take("*") {
+            return Ok(None);
+        }
+        self.bound(Place::Range, inclusive).map(Some)
+    }
+
+    fn bound(&mut self, place: Place, inclusive: bool) -> Result<Bound, QueryError> {
+        let start = self.cursor.at();
+        let text = match self.cursor.take("\"") {
+            true => self.cursor.phrase()?,
+            false => self.cursor.word(place)?.text,
+        };
+        let of_level =
+            self.field.as_deref() == Some("level") && Severity::from_text(text.as_bytes()).is_some();
+        if of_level || Number::from_text(&text).is_some() {
+            return Ok(Bound { text, inclusive });
+        }
+        let expected = match self.field.as_deref() {
+            Some("level") => "a level is expected, as in `level:>=warn`",
+            _ => "a number is expected, as in `duration_ms:>500`",
+        };
+        Err(self.cursor.error_at(start, expected))
+    }
+
+    fn words(&mut self, start: usize, text: String) -> Result<Expr, QueryError> {
+        let found = tokens(&text, &mut Vec::new(), |_| ControlFlow::Break(()));
+        if found == ControlFlow::Continue(()) {
+            return Err(self
+                .cursor
+                .error_at(start, "nothing to search for: a letter or a digit is expected"));
+        }
+        self.term(start, Test::Words(text))
+    }
+
+    fn term(&mut self, start: usize, test: Test) -> Result<Expr, QueryError> {
+        self.terms += 1;
+        if self.terms > TERMS_MAX {
+            return Err(self.cursor.error_at(start, format!("more than {TERMS_MAX} conditions")));
+        }
+        Ok(Expr::Term(Term { field: self.field.clone(), test }))
+    }
+}

@@ -1,0 +1,140 @@
+//! The matcher: the one definition of what a query means.
+//!
+//! What the view alone decides is decided first; when that is enough the line is not read. Otherwise one walk over
+//! the line shows every field to every leaf still open.
+
+use super::leaf::{Leaf, Node, compile, role_for};
+use super::prefilter::{self, SourceFields};
+use super::{Query, leaf};
+use crate::parse::{LineView, Parser, Shape, Value};
+use regex::bytes::Regex;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+/// Judges lines by a query. Has scratch buffers of its own: one per thread, cloned from one another.
+#[derive(Debug)]
+pub struct Matcher {
+    program: Arc<Program>,
+    /// For each leaf, what is known of it in the line at hand.
+    known: Vec<Option<bool>>,
+    parser: Parser,
+    scratch: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Program {
+    node: Node,
+    leaves: Vec<Leaf>,
+    reads_role: bool,
+    /// Holds for whole blocks.
+    block_filter: Option<Regex>,
+    /// Holds for a line whose source's fields make no leaf true.
+    line_filter: Option<Regex>,
+}
+
+impl Clone for Matcher {
+    fn clone(&self) -> Self {
+        Self::of(Arc::clone(&self.program))
+    }
+}
+
+impl Matcher {
+    /// Compiles `query`.
+    pub fn new(query: &Query) -> Self {
+        let (node, leaves) = compile(&query.expr);
+        Self::of(Arc::new(Program {
+            block_filter: prefilter::of(&node, &leaves, SourceFields::May),
+            line_filter: prefilter::of(&node, &leaves, SourceFields::DoNot),
+            reads_role: leaves.iter().any(|leaf| leaf.needs_line() && leaf.reads_role()),
+            node,
+            leaves,
+        }))
+    }
+
+    fn of(program: Arc<Program>) -> Self {
+        let known = vec![None; program.leaves.len()];
+        Self { program, known, parser: Parser::new(), scratch: Vec::new() }
+    }
+
+    /// If `Some`: the text of every matching line contains a match of it, so what has none need not be judged.
+    pub fn prefilter(&self) -> Option<&Regex> {
+        self.program.block_filter.as_ref()
+    }
+
+    /// Whether the query matches this line.
+    pub fn matches(&mut self, view: &LineView<'_>) -> bool {
+        let program = Arc::clone(&self.program);
+        let by_source = self.judge_view(&program, view);
+        if let Some(decided) = evaluate(&program.node, &self.known) {
+            return decided;
+        }
+        if !by_source && program.line_filter.as_ref().is_some_and(|filter| !filter.is_match(view.text)) {
+            return false;
+        }
+        self.judge_line(&program, view.text);
+        evaluate(&program.node, &self.known).unwrap_or(false)
+    }
+
+    /// Returns whether a field of the source has made a leaf true.
+    fn judge_view(&mut self, program: &Program, view: &LineView<'_>) -> bool {
+        let mut by_source = false;
+        for (known, leaf) in self.known.iter_mut().zip(&program.leaves) {
+            *known = match leaf {
+                Leaf::Severity(range) => Some(range.contains(&view.severity.0)),
+                Leaf::Service(words) => Some(words.matches(Value::Str(view.service), &mut self.scratch)),
+                leaf if leaf.reads_source()
+                    && leaf::source_matches(leaf, view.resource, &mut self.scratch) =>
+                {
+                    by_source = true;
+                    Some(true)
+                }
+                _ => None,
+            };
+        }
+        by_source
+    }
+
+    /// Decides all leaves that are open.
+    fn judge_line(&mut self, program: &Program, line: &[u8]) {
+        let (known, scratch) = (&mut self.known, &mut self.scratch);
+        let shape = self.parser.walk(line, |path, value| {
+            let role = role_for(path, program.reads_role);
+            let mut open = false;
+            for (known, leaf) in known.iter_mut().zip(&program.leaves) {
+                if known.is_none() {
+                    *known = leaf.matches_field(path, role, value, scratch).then_some(true);
+                    open |= known.is_none();
+                }
+            }
+            if open { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        for (known, leaf) in known.iter_mut().zip(&program.leaves) {
+            let plain = || shape == Shape::Plain && leaf.matches_plain(line, scratch);
+            *known = Some(known.unwrap_or_else(plain));
+        }
+    }
+}
+
+/// The value of a node as far as its leaves are known.
+fn evaluate(node: &Node, known: &[Option<bool>]) -> Option<bool> {
+    match node {
+        Node::All => Some(true),
+        Node::Leaf(leaf) => known[*leaf],
+        Node::Not(inner) => evaluate(inner, known).map(|value| !value),
+        Node::And(parts) => combine(parts, known, false),
+        Node::Or(parts) => combine(parts, known, true),
+    }
+}
+
+/// `decisive` as soon as one part is; its opposite when all parts are.
+fn combine(parts: &[Node], known: &[Option<bool>], decisive: bool) -> Option<bool> {
+    let mut value = Some(!decisive);
+    for part in parts {
+        match evaluate(part, known) {
+            Some(v) if v == decisive => return Some(decisive),
+            Some(_) => {}
+            None => value = None,
+        }
+    }
+    value
+}
