@@ -4,6 +4,7 @@
 
 use crate::client::{Order, Output};
 use clap::{Args as ClapArgs, Parser, Subcommand};
+use logweir_shipper::ShipArgs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -36,7 +37,6 @@ pub enum Command {
     #[command(after_long_help = RUN_EXAMPLES)]
     Run(RunArgs),
     /// Tail files and send every line to a server, nothing else.
-    #[command(after_long_help = SHIP_EXAMPLES)]
     Ship(ShipArgs),
     /// Find lines.
     #[command(after_long_help = SEARCH_EXAMPLES)]
@@ -102,24 +102,6 @@ pub struct RunArgs {
     /// Allow addresses that other machines can reach, although nothing is encrypted or authenticated yet.
     #[arg(long, env = "LOGWEIR_INSECURE")]
     pub insecure: bool,
-}
-
-const SHIP_EXAMPLES: &str = "\
-Examples:
-  logweir ship --to logs.internal:8515 '/var/log/app/**/*.log'
-  logweir ship --to 127.0.0.1:8515 --label env=prod --once old.log    send it, wait for the acknowledgement, exit
-
-Files are the buffer: nothing is lost while the server is away, and nothing is sent twice after a restart.";
-
-/// Arguments of `ship`.
-#[derive(Debug, ClapArgs)]
-pub struct ShipArgs {
-    /// Configuration file, or a directory whose *.toml are read in name order; may be repeated.
-    #[arg(short, long, value_name = "FILE", env = "LOGWEIR_CONFIG")]
-    pub config: Vec<PathBuf>,
-    /// The shipper's own arguments.
-    #[arg(long, value_name = "GLOB")]
-    pub globs: Vec<String>,
 }
 
 /// Where the server is.
@@ -267,9 +249,9 @@ pub struct DoctorArgs {
 /// Arguments of `backup`.
 #[derive(Debug, ClapArgs)]
 pub struct BackupArgs {
-    /// The running server that holds the data.
-    #[command(flatten)]
-    pub server: ServerArgs,
+    /// The data; a server may be running on it.
+    #[arg(long, value_name = "DIR", env = "LOGWEIR_DATA", default_value = "./logweir-data")]
+    pub data: PathBuf,
     /// Where to write; must not exist or be empty.
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
@@ -306,6 +288,7 @@ mod tests {
             "logweir demo",
             "logweir run",
             "logweir run -c a.toml -c conf.d --data d --tail a/*.log b.log --http [::1]:1 --ingest 127.0.0.1:2 --insecure",
+            "logweir ship -c a.toml --to h:1 --name n --host h --label k=v --label l=w --state d --once a.log b.log",
             "logweir search --server http://h:1 --since 15m --until 2026-11-23T10:15:00Z --limit 0 --order oldest -o raw a b",
             "logweir search -- -path:/health",
             "logweir trace 4bf92f3577b34da6a3ce929d0e0e4736",

@@ -3,12 +3,16 @@
 use crate::args::{
     Args, Command, GenArgs, RunArgs, SearchArgs, StatusArgs, TailArgs, TraceArgs, ValidateArgs,
 };
+use crate::backup::{self, Copied};
 use crate::client::{self, ClientError, Search, Server};
 use crate::config::{self, Config, Exposure};
-use crate::terminal::{Screen, note};
+use crate::doctor;
+use crate::ship;
+use crate::terminal::{self, Screen, note};
 use crate::workload::{self, Workload};
 use clap::Parser;
 use logweir_base::time::SystemClock;
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -39,12 +43,18 @@ pub fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<(), Failure> {
     match command {
+        Command::Ship(args) => ship::run(args),
         Command::Search(args) => search(&args),
         Command::Trace(args) => trace(&args),
         Command::Tail(args) => tail(&args),
         Command::Status(args) => status(&args),
         Command::Gen(args) => generate(&args),
         Command::Validate(args) => validate(&args),
+        Command::Backup(args) => {
+            copied("backed up", backup::backup(&args.data, &args.dir, &SystemClock, &mut progress))
+        }
+        Command::Restore(args) => copied("restored", backup::restore(&args.dir, &args.data, &mut progress)),
+        Command::Doctor(args) => doctor::run(&args),
         _ => Err(Failure::Failed("not part of this build".to_owned())),
     }
 }
@@ -112,7 +122,18 @@ pub fn run_config(args: &RunArgs) -> Result<Config, Failure> {
     Ok(config)
 }
 
-fn load(files: &[PathBuf], exposure: Exposure) -> Result<Config, Failure> {
+/// Reads configuration files, with the variables of the environment.
+pub fn load(files: &[PathBuf], exposure: Exposure) -> Result<Config, Failure> {
     let lookup = |name: &str| std::env::var(name).ok();
     config::load(files, exposure, &lookup).map_err(|problems| Failure::Config(problems.to_string()))
+}
+
+fn progress(text: &str) {
+    terminal::progress(text);
+}
+
+fn copied(done: &str, outcome: io::Result<Copied>) -> Result<(), Failure> {
+    let Copied { files, bytes } = outcome.map_err(|e| Failure::Failed(e.to_string()))?;
+    note(&format!("{done}: {files} files of {bytes} bytes"));
+    Ok(())
 }

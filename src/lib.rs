@@ -2,9 +2,12 @@
 //! arguments, environment, signals and HTTP known; how bytes lie on disk is not.
 
 pub mod args;
+pub mod backup;
 pub mod client;
 pub mod command;
 pub mod config;
 pub mod demo;
+pub mod doctor;
+pub mod ship;
 pub mod terminal;
 pub mod workload;

@@ -147,6 +147,13 @@ fn sinks_and_routes_fit_together() {
 }
 
 #[test]
+fn redaction_rules_are_compiled() {
+    let said = mistakes("[[redact]]\nname = 'x'\nregex = '('\n[[redact]]\nname = 'elephant'\n");
+    let lines: Vec<_> = said.iter().map(|m| m.split(':').next().unwrap_or_default()).collect();
+    assert_eq!(lines, ["3", "4"], "{said:?}");
+}
+
+#[test]
 fn files_and_directories_are_read_as_one() {
     let files = [
         ("main.toml", "tail = ['a']\n[data]\ndir = 'd'\n[[sink]]\nname = 'a'\ntype = 'stdout'\n"),

@@ -9,7 +9,7 @@ mod view;
 pub use request::{Ask, ClientError, Server};
 pub use status::{
     DiskStatus, ErrorStatus, FollowerStatus, GapStatus, IndexStatus, JournalStatus, SourceStatus, Status,
-    fetch_status, status,
+    fetch_status, fetch_version, status,
 };
 
 use crate::terminal::{Screen, note};

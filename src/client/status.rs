@@ -130,6 +130,13 @@ pub fn fetch_status(server: &Server) -> Result<Status, ClientError> {
     serde_json::from_slice(json).map_err(|e| server.nonsense(&e))
 }
 
+/// Asks whether a logweir server is there, and for its name and version.
+pub fn fetch_version(server: &Server) -> Result<String, ClientError> {
+    let mut lines = server.ask(&Ask::new("/version"))?;
+    let line = String::from_utf8_lossy(lines.next_line()?.unwrap_or_default()).into_owned();
+    if line.starts_with("logweir ") { Ok(line) } else { Err(server.nonsense(&line)) }
+}
+
 /// Prints what the server says of itself.
 pub fn status<W: Write>(server: &Server, output: Output, screen: &mut Screen<W>) -> Result<(), ClientError> {
     match output {

@@ -1,8 +1,11 @@
 //! What types cannot say: addresses, names that must be unique or known, fields that belong together.
 
-use super::{Config, Sink, SinkKind};
+use super::{Config, Redact, Sink, SinkKind};
+use logweir_shipper::redact::{RedactRule, Redactor};
+use logweir_shipper::watch::Globs;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::path::Path;
 
 /// Where in the configuration (`sink/2/name`), and what is wrong there.
 pub type Finding = (String, String);
@@ -14,6 +17,14 @@ pub fn check(config: &Config) -> Vec<Finding> {
     check_names(config, &mut found);
     for (at, sink) in config.sink.iter().enumerate() {
         check_sink(at, sink, &mut found);
+    }
+    for (at, rule) in config.redact.iter().enumerate() {
+        check_redact(at, rule, &mut found);
+    }
+    for (at, glob) in config.tail.iter().enumerate() {
+        if let Err(error) = Globs::new(std::slice::from_ref(glob), Path::new("")) {
+            found.push((format!("tail/{at}"), error.to_string()));
+        }
     }
     check_routes(config, &mut found);
     found
@@ -37,7 +48,7 @@ fn check_addresses(config: &Config, found: &mut Vec<Finding>) {
     }
     if let Some(to) = &config.ship.to
         && !config.insecure
-        && !to.starts_with("127.0.0.1:")
+        && !logweir_shipper::config::is_loopback(to)
     {
         let reason =
             format!("{to} is another machine, and nothing is encrypted yet: allow it with `insecure = true`");
@@ -82,6 +93,13 @@ fn check_sink(at: usize, sink: &Sink, found: &mut Vec<Finding>) {
         } else if !is_there && needed.contains(&key) {
             found.push((format!("sink/{at}"), format!("a sink of type {kind} needs `{key}`")));
         }
+    }
+}
+
+fn check_redact(at: usize, redact: &Redact, found: &mut Vec<Finding>) {
+    let rule = RedactRule { name: redact.name.clone(), regex: redact.regex.clone() };
+    if let Err(error) = Redactor::new(&[rule], &[0; 32]) {
+        found.push((format!("redact/{at}/regex"), error.to_string()));
     }
 }
 

@@ -150,6 +150,16 @@ pub enum Compression {
     Zstd,
 }
 
+impl From<Compression> for logweir_shipper::Compression {
+    fn from(compression: Compression) -> Self {
+        match compression {
+            Compression::Auto => Self::Auto,
+            Compression::None => Self::None,
+            Compression::Zstd => Self::Zstd,
+        }
+    }
+}
+
 /// `[[redact]]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
