@@ -104,7 +104,6 @@ split_lines_max = 'many'
 [ship]
 host = '${NO_SUCH}'
 [[route]]
-name = 'r'
 when = 'level:error'
 ";
     let said = mistakes(text);
@@ -140,9 +139,11 @@ fn sinks_and_routes_fit_together() {
         "[[sink]]\nname = 'f'\ntype = 'file'\naddress = 'x:1'\n",
         &["1:1: a sink of type file needs `path`", "4:11: a sink of type file has no `address`"],
     );
-    check(&format!("{sink}[[route]]\nname = 'r'\nto = ['a', 'b']\n"), &["6:12: there is no sink named `b`"]);
-    check("[[route]]\nname = 'r'\n", &["1:1: a route needs `to = [\"SINK\"]` or `drop = true`"]);
-    check("[[route]]\nname = 'r'\ndrop = true\nto = []\n", &[]);
+    check(&format!("{sink}[[route]]\nto = ['a', 'b']\n"), &["5:12: there is no sink named `b`"]);
+    check("[[route]]\nwhen = '*'\n", &["1:1: a route needs `to = [\"SINK\"]` or `drop = true`"]);
+    check("[[route]]\ndrop = true\nto = []\n", &[]);
+    let said = mistakes("[[route]]\nwhen = 'level:error)'\ndrop = true\n");
+    assert!(said.len() == 1 && said[0].starts_with("2:8: at column 12 of the query:"), "{said:?}");
     check("[[sink]]\ntype = 'stdout'\n", &["1:1: missing field `name`"]);
 }
 

@@ -1,6 +1,7 @@
 //! What types cannot say: addresses, names that must be unique or known, fields that belong together.
 
 use super::{Config, Redact, Sink, SinkKind};
+use logweir_base::query::Query;
 use logweir_shipper::redact::{RedactRule, Redactor};
 use logweir_shipper::watch::Globs;
 use std::collections::BTreeSet;
@@ -58,9 +59,8 @@ fn check_addresses(config: &Config, found: &mut Vec<Finding>) {
 
 fn check_names(config: &Config, found: &mut Vec<Finding>) {
     let sinks = config.sink.iter().map(|sink| sink.name.as_str()).collect();
-    let routes = config.route.iter().map(|route| route.name.as_str()).collect();
     let redacts = config.redact.iter().map(|redact| redact.name.as_str()).collect();
-    for (kind, names) in [("sink", sinks), ("route", routes), ("redact", redacts)] {
+    for (kind, names) in [("sink", sinks), ("redact", redacts)] {
         let names: Vec<&str> = names;
         let mut seen = BTreeSet::new();
         for (at, name) in names.into_iter().enumerate() {
@@ -106,6 +106,10 @@ fn check_redact(at: usize, redact: &Redact, found: &mut Vec<Finding>) {
 fn check_routes(config: &Config, found: &mut Vec<Finding>) {
     let sinks: BTreeSet<&str> = config.sink.iter().map(|sink| sink.name.as_str()).collect();
     for (at, route) in config.route.iter().enumerate() {
+        if let Err(error) = route.when.parse::<Query>() {
+            let reason = format!("at column {} of the query: {}", error.column, error.message);
+            found.push((format!("route/{at}/when"), reason));
+        }
         for (index, name) in route.to.iter().enumerate().filter(|(_, name)| !sinks.contains(name.as_str())) {
             found.push((format!("route/{at}/to/{index}"), format!("there is no sink named `{name}`")));
         }

@@ -47,7 +47,7 @@ pub struct Config {
     pub redact: Vec<Redact>,
     /// Other systems that lines are sent to, besides the log store. Each is a reader of the journal with its own position.
     pub sink: Vec<Sink>,
-    /// Which lines go where. All routes are tried for each line; a line that a `drop` route matches goes to no sink.
+    /// Which lines go where, in order: a line goes to the sinks of every route that matches it, up to the first `drop`.
     pub route: Vec<Route>,
 }
 
@@ -65,6 +65,12 @@ pub struct Http {
 pub struct Ingest {
     /// Address to listen on.
     pub listen: SocketAddr,
+    /// Shippers at the same time; more are turned away.
+    pub connections_max: u32,
+    /// Memory for what was received and is not yet in the journal, over all shippers. When it is full, sockets wait.
+    pub memory_max: Size,
+    /// What one shipper may have sent and not yet seen acknowledged.
+    pub window: Size,
 }
 
 /// `[data]`
@@ -82,6 +88,12 @@ pub struct Journal {
     /// Most bytes on disk. When it is full, acknowledgements stop and shippers wait; nothing is dropped. It shrinks as
     /// soon as every sink and the index have read it.
     pub size_max: Size,
+    /// Size of one file of the journal; space is reserved when it is begun and given back when all have read it.
+    pub segment_size: Size,
+    /// Space kept in reserve and given up when the disk is full, so that deletions can run.
+    pub ballast_size: Size,
+    /// Memory for recent lines, so that sinks and live tails that keep up do not read from disk.
+    pub recent_size: Size,
 }
 
 /// `[index]`
@@ -178,21 +190,35 @@ pub struct Redact {
 pub struct Sink {
     /// Name, for routes and status; each only once.
     pub name: String,
-    /// `file`, `tcp` or `stdout`; each gets the lines as they were written.
+    /// `file` (every line once), `tcp` (a line a record; after a lost connection lines may come again) or `stdout`.
     #[serde(rename = "type")]
     pub kind: SinkKind,
-    /// `file`: where to write. Rotated files get `.1`, `.2`, ... appended.
+    /// While the destination takes nothing: `block` (the journal keeps everything, and when it is full acknowledgements
+    /// stop) or `detach` (the journal goes on, and what the sink has missed is counted). Default: block.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_stuck: Option<OnStuck>,
+    /// `file`: where to write. Rotated files get `.1`, `.2`, ... appended; the highest is the newest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<PathBuf>,
-    /// `file`: rotate at this size. Default: 100MiB.
+    /// `file`: rotate at this size. Default: 64MiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rotate_size: Option<Size>,
-    /// `file`: how many rotated files stay. Default: 5.
+    /// `file`: how many rotated files stay. Default: 8.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub keep: Option<u32>,
+    pub keep: Option<u64>,
     /// `tcp`: where to connect, `HOST:PORT`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
+}
+
+/// What happens while a sink takes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnStuck {
+    /// The journal waits for it.
+    Block,
+    /// The journal goes on without it.
+    Detach,
 }
 
 /// What a sink is.
@@ -211,15 +237,13 @@ pub enum SinkKind {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Route {
-    /// Name, for metrics; each only once.
-    pub name: String,
     /// Which lines, as a query. Default: all.
     #[serde(default = "everything")]
     pub when: String,
     /// Names of sinks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub to: Vec<String>,
-    /// Send these lines to no sink. The log store has them all the same.
+    /// These lines end here: later routes do not see them, and they cannot be searched.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub drop: bool,
 }
@@ -236,7 +260,12 @@ impl Default for Http {
 
 impl Default for Ingest {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8515)) }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8515)),
+            connections_max: 1_024,
+            memory_max: Size(32 << 20),
+            window: Size(8 << 20),
+        }
     }
 }
 
@@ -248,7 +277,12 @@ impl Default for Data {
 
 impl Default for Journal {
     fn default() -> Self {
-        Self { size_max: Size(10 << 30) }
+        Self {
+            size_max: Size(10 << 30),
+            segment_size: Size(64 << 20),
+            ballast_size: Size(64 << 20),
+            recent_size: Size(16 << 20),
+        }
     }
 }
 
@@ -278,6 +312,7 @@ impl Config {
         let sink = |name: &str, kind| Sink {
             name: name.to_owned(),
             kind,
+            on_stuck: None,
             path: None,
             rotate_size: None,
             keep: None,
@@ -302,25 +337,19 @@ impl Config {
             sink: vec![
                 Sink {
                     path: Some(PathBuf::from("/var/log/errors.log")),
-                    rotate_size: Some(Size(100 << 20)),
-                    keep: Some(5),
+                    rotate_size: Some(Size(64 << 20)),
+                    keep: Some(8),
                     ..errors
                 },
-                Sink { address: text("127.0.0.1:9000"), ..sink("archive", SinkKind::Tcp) },
+                Sink {
+                    on_stuck: Some(OnStuck::Block),
+                    address: text("127.0.0.1:9000"),
+                    ..sink("archive", SinkKind::Tcp)
+                },
             ],
             route: vec![
-                Route {
-                    name: "errors".to_owned(),
-                    when: "level:error".to_owned(),
-                    to: vec!["errors".to_owned()],
-                    drop: false,
-                },
-                Route {
-                    name: "health".to_owned(),
-                    when: "http.path:/health".to_owned(),
-                    to: Vec::new(),
-                    drop: true,
-                },
+                Route { when: "http.path:/health".to_owned(), to: Vec::new(), drop: true },
+                Route { when: "level:error".to_owned(), to: vec!["errors".to_owned()], drop: false },
             ],
             ..Self::default()
         }
