@@ -1,1 +1,33 @@
-//! Placeholder while the workspace is laid out.
+//! The log store: what the journal holds, made searchable. A [`Follower`](logweir_base::entry::Follower) that takes
+//! records in order, keeps the newest in memory (the *tail*), writes the rest to *splits* and names them in the
+//! *manifest*, whose append is its commit; and a [`Store`] that searches all of it at once.
+//!
+//! Deliberately absent: tokio, HTTP and clocks. Time moves with the records' receive times and ticks, so that a replay
+//! builds the same store; a search's deadline is a span, not a time of day.
+
+mod block;
+mod codec;
+mod config;
+mod distinct;
+mod indexer;
+mod keeper;
+mod line;
+mod manifest;
+mod open;
+mod rows;
+mod seal;
+mod search;
+mod set;
+mod split;
+mod status;
+mod store;
+mod tail;
+#[cfg(test)]
+mod tests;
+
+pub use config::IndexerConfig;
+pub use indexer::Indexer;
+pub use line::{Hit, LineKey};
+pub use search::{Order, SearchRequest, SearchSummary};
+pub use status::Status;
+pub use store::Store;

@@ -1,0 +1,161 @@
+//! Reading a split: tables once, then only the pages and blocks that a search asks for.
+
+use super::format::{Footer, Meta};
+use super::ids;
+use super::pages::Pages;
+use super::words::Words;
+use crate::block::{self, Block, Names};
+use crate::codec::{Unpacker, damaged};
+use crate::set::BlockSet;
+use logweir_base::dir::{Dir, File, read_exact_at};
+use logweir_base::query::Candidates;
+use std::io;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+/// An open split.
+pub(crate) struct SplitReader {
+    file: Arc<dyn File>,
+    pub(crate) meta: Meta,
+    /// Where each block's frame and rows stand.
+    places: Vec<(u64, u64)>,
+    /// The blocks of each run.
+    runs: Vec<Range<usize>>,
+    ids: Pages,
+    word_pages: Arc<Pages>,
+    words: OnceLock<Words>,
+}
+
+impl SplitReader {
+    /// Opens `name` and reads its tables. Errors: as [`Footer::read`] and [`Meta::read`].
+    pub(crate) fn open(dir: &Arc<dyn Dir>, name: &str) -> io::Result<Self> {
+        let file: Arc<dyn File> = Arc::from(dir.open(name)?);
+        let footer = Footer::read(file.as_ref())?;
+        let mut meta = Meta::read(file.as_ref(), &footer)?;
+        let (mut frame_at, mut rows_at) = (0, footer.rows.at);
+        let places = meta.blocks.iter().map(|block| {
+            let place = (frame_at, rows_at);
+            frame_at += u64::from(block.frame_len);
+            rows_at += u64::from(block.rows_len);
+            place
+        });
+        let places = places.collect();
+        let mut first = 0;
+        let runs = meta.runs.iter().map(|run| {
+            let start = first;
+            first += run.blocks as usize;
+            start..first
+        });
+        let runs = runs.collect();
+        let ids = Pages::new(file.clone(), footer.ids, std::mem::take(&mut meta.id_pages));
+        let word_pages = Pages::new(file.clone(), footer.words, std::mem::take(&mut meta.word_pages));
+        let word_pages = Arc::new(word_pages);
+        Ok(Self { file, meta, places, runs, ids, word_pages, words: OnceLock::new() })
+    }
+
+    pub(crate) fn block_count(&self) -> usize {
+        self.places.len()
+    }
+
+    pub(crate) fn run_count(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// The blocks of a run, ascending in time.
+    pub(crate) fn blocks_of(&self, run: usize) -> Range<usize> {
+        self.runs[run].clone()
+    }
+
+    pub(crate) fn names(&self, run: usize) -> Names<'_> {
+        Names::Split(&self.meta, &self.meta.runs[run])
+    }
+
+    /// The blocks that may hold a matching line. Errors: `InvalidData` when a part of the index is damaged.
+    pub(crate) fn candidates(&self, candidates: &Candidates) -> io::Result<BlockSet> {
+        let count = self.block_count();
+        Ok(match candidates {
+            Candidates::All => BlockSet::all(count),
+            Candidates::None => BlockSet::none(count),
+            Candidates::Word(hash) => self.collect(|found| self.words()?.look_up(*hash, found))?,
+            Candidates::Id(hash) => {
+                self.collect(|found| ids::look_up(self.meta.id_shape, &self.ids, *hash, found))?
+            }
+            Candidates::And(all) => self.candidates_of_all(all)?,
+            Candidates::Or(any) => {
+                let mut set = BlockSet::none(count);
+                for one in any {
+                    set.union(&self.candidates(one)?);
+                }
+                set
+            }
+        })
+    }
+
+    /// Ids come first: they are the cheapest to look up and leave the fewest blocks.
+    fn candidates_of_all(&self, all: &[Candidates]) -> io::Result<BlockSet> {
+        let mut set = BlockSet::all(self.block_count());
+        let is_id = |one: &&Candidates| matches!(one, Candidates::Id(_));
+        for one in all.iter().filter(is_id).chain(all.iter().filter(|one| !is_id(one))) {
+            set.intersect(&self.candidates(one)?);
+            if set.is_empty() {
+                break;
+            }
+        }
+        Ok(set)
+    }
+
+    fn collect(&self, look_up: impl FnOnce(&mut dyn FnMut(usize)) -> io::Result<()>) -> io::Result<BlockSet> {
+        let mut set = BlockSet::none(self.block_count());
+        let mut known = true;
+        look_up(&mut |block| known &= set.insert(block))?;
+        if known { Ok(set) } else { Err(damaged("the index names a block that is not there")) }
+    }
+
+    /// Decompresses block `index` of `run`.
+    pub(crate) fn block(&self, run: usize, index: usize, unpacker: &mut Unpacker) -> io::Result<Block> {
+        let info = &self.meta.blocks[index];
+        Block::unpack(info, &self.read_frame(index)?, &self.read_rows(index)?, self.names(run), unpacker)
+    }
+
+    /// The checked frame of a block, still compressed.
+    pub(crate) fn frame(&self, index: usize) -> io::Result<Vec<u8>> {
+        let frame = self.read_frame(index)?;
+        block::check_frame(&self.meta.blocks[index], &frame)?;
+        Ok(frame)
+    }
+
+    /// The checked rows of a block, still compressed.
+    pub(crate) fn rows(&self, index: usize) -> io::Result<Vec<u8>> {
+        let rows = self.read_rows(index)?;
+        block::check_rows(&self.meta.blocks[index], &rows)?;
+        Ok(rows)
+    }
+
+    /// The whole id table.
+    pub(crate) fn id_table(&self) -> io::Result<Vec<u8>> {
+        self.ids.read(0..self.ids.len())
+    }
+
+    /// The word index, opened anew.
+    pub(crate) fn open_words(&self) -> io::Result<Words> {
+        Words::open(self.word_pages.clone(), &self.meta.word_files)
+    }
+
+    fn words(&self) -> io::Result<&Words> {
+        match self.words.get() {
+            Some(words) => Ok(words),
+            None => {
+                let words = self.open_words()?;
+                Ok(self.words.get_or_init(|| words))
+            }
+        }
+    }
+
+    fn read_frame(&self, index: usize) -> io::Result<Vec<u8>> {
+        read_exact_at(self.file.as_ref(), self.places[index].0, self.meta.blocks[index].frame_len as usize)
+    }
+
+    fn read_rows(&self, index: usize) -> io::Result<Vec<u8>> {
+        read_exact_at(self.file.as_ref(), self.places[index].1, self.meta.blocks[index].rows_len as usize)
+    }
+}

@@ -1,0 +1,177 @@
+//! The log store as readers and workers share it: the splits that the manifest names and the tail, changed together.
+
+use crate::config::IndexerConfig;
+use crate::line::Hit;
+use crate::manifest::{CommitError, Manifest};
+use crate::open::OpenRun;
+use crate::search::{self, SearchRequest, SearchSummary};
+use crate::split::{OpenSplits, Split, SplitInfo};
+use crate::status::{Counters, Status};
+use crate::tail::{Run, Tail};
+use logweir_base::dir::SharedDir;
+use logweir_base::ids::{JournalId, Position};
+use std::io;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// The log store, for reading. Cheap to clone; usable from any thread.
+#[derive(Clone)]
+pub struct Store(pub(crate) Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub(crate) dir: SharedDir,
+    pub(crate) config: IndexerConfig,
+    pub(crate) open: OpenSplits,
+    state: Mutex<State>,
+    /// A record was applied.
+    pub(crate) applied: Condvar,
+    /// There is work for the keeper, or it has done some.
+    pub(crate) work: Condvar,
+    manifest: Mutex<Manifest>,
+}
+
+pub(crate) struct State {
+    /// By position.
+    pub(crate) splits: Vec<Arc<Split>>,
+    pub(crate) tail: Tail,
+    pub(crate) committed: Option<Position>,
+    pub(crate) stopping: bool,
+    /// Why nothing can go on.
+    pub(crate) fatal: Option<String>,
+    /// Writing a split has failed and is put off.
+    pub(crate) write_failed: bool,
+    /// A merge has failed and merging is put off until a split could be written.
+    pub(crate) merge_failed: bool,
+    pub(crate) counters: Counters,
+}
+
+/// Splits and tail at one moment.
+pub(crate) struct Snapshot {
+    pub(crate) splits: Vec<Arc<Split>>,
+    pub(crate) runs: Vec<Run>,
+    pub(crate) open: OpenRun,
+    pub(crate) applied: Position,
+}
+
+impl Store {
+    pub(crate) fn open(dir: SharedDir, journal: JournalId, config: IndexerConfig) -> io::Result<Self> {
+        let (manifest, notes) = Manifest::open(dir.clone(), journal)?;
+        let splits: Vec<_> =
+            manifest.splits().iter().map(|info| Arc::new(Split::new(dir.clone(), info.clone()))).collect();
+        let committed = manifest.position();
+        let mut counters = Counters::default();
+        notes.into_iter().for_each(|note| counters.report(note));
+        let open = OpenSplits::default();
+        for split in &splits {
+            match split.reader(&open) {
+                Err(e) if e.kind() == io::ErrorKind::Unsupported => return Err(e),
+                Err(e) => counters.report(format!("{}: {e}", split.info.name)),
+                Ok(_) => {}
+            }
+        }
+        let state = State {
+            splits,
+            tail: Tail::after(committed.unwrap_or_default()),
+            committed,
+            stopping: false,
+            fatal: None,
+            write_failed: false,
+            merge_failed: false,
+            counters,
+        };
+        let (applied, work) = (Condvar::new(), Condvar::new());
+        let (state, manifest) = (Mutex::new(state), Mutex::new(manifest));
+        Ok(Self(Arc::new(Shared { dir, config, open, state, applied, work, manifest })))
+    }
+
+    /// Finds lines and hands them to `found` in order, until it breaks, the limit is met or all is searched. Lines
+    /// are those of one moment: each once, none missing that was applied before.
+    pub fn search(
+        &self,
+        request: &SearchRequest,
+        found: &mut dyn FnMut(&Hit<'_>) -> ControlFlow<()>,
+    ) -> SearchSummary {
+        let summary = search::search(self.snapshot(), &self.0.open, request, found);
+        if !summary.errors.is_empty() {
+            let mut state = self.0.state();
+            summary.errors.iter().for_each(|error| state.counters.report(error.clone()));
+        }
+        summary
+    }
+
+    /// Waits until all up to `position` can be found; false when that did not happen within `timeout`.
+    pub fn wait_covers(&self, position: Position, timeout: Duration) -> bool {
+        let covers = |state: &mut State| state.tail.applied() < position && !state.stopping;
+        let waited = self.0.applied.wait_timeout_while(self.0.state(), timeout, covers);
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.tail.applied() >= position
+    }
+
+    /// The last position that can be found.
+    pub fn applied(&self) -> Position {
+        self.0.state().tail.applied()
+    }
+
+    /// The last position that is in splits, and durable.
+    pub fn committed(&self) -> Option<Position> {
+        self.0.state().committed
+    }
+
+    /// How it is doing.
+    pub fn status(&self) -> Status {
+        Status::of(&self.0.state())
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let state = self.0.state();
+        let (runs, open) = state.tail.snapshot();
+        Snapshot { splits: state.splits.clone(), runs, open, applied: state.tail.applied() }
+    }
+}
+
+impl Shared {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn journal(&self) -> JournalId {
+        self.manifest().journal()
+    }
+
+    /// Commits to the manifest and then changes what searches see, in one step for them. `position` `None`: unchanged.
+    /// A failed sync ends everything.
+    pub(crate) fn commit(
+        &self,
+        add: Option<SplitInfo>,
+        remove: &[Arc<Split>],
+        position: Option<Position>,
+    ) -> io::Result<()> {
+        let mut manifest = self.manifest();
+        let names: Vec<_> = remove.iter().map(|split| split.info.name.clone()).collect();
+        let to = position.or(manifest.position()).unwrap_or_default();
+        match manifest.commit(add.clone(), &names, to) {
+            Ok(()) => {}
+            Err(CommitError::Retry(e)) => return Err(e),
+            Err(CommitError::Fatal(e)) => {
+                self.state().fatal = Some(format!("manifest: {e}"));
+                return Err(e);
+            }
+        }
+        let mut state = self.state();
+        state.splits.retain(|split| !names.contains(&split.info.name));
+        state.splits.extend(add.map(|info| Arc::new(Split::new(self.dir.clone(), info))));
+        state.splits.sort_by_key(|split| split.info.first);
+        state.committed = Some(to);
+        if position.is_some() {
+            state.tail.written();
+        }
+        drop(state);
+        remove.iter().for_each(|split| split.set_removed());
+        Ok(())
+    }
+
+    fn manifest(&self) -> MutexGuard<'_, Manifest> {
+        self.manifest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

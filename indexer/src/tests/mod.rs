@@ -1,0 +1,226 @@
+//! What the tests of the whole store share: entries, and the model that a search is compared with.
+
+mod model;
+
+use crate::{Indexer, IndexerConfig, LineKey, Order, SearchRequest, SearchSummary, Store};
+use bytes::Bytes;
+use logweir_base::batch::{Batch, BatchLine, Codec, LineMeta};
+use logweir_base::dir::SharedDir;
+use logweir_base::dir::sim::SimDir;
+use logweir_base::entry::{Entry, EntryBody, Follower};
+use logweir_base::frame::{Gap, Resource};
+use logweir_base::ids::{ConfigVersion, Epoch, JournalId, Offset, Position, SourceId};
+use logweir_base::parse::{Parser, gap_text, look};
+use logweir_base::query::{Matcher, Query};
+use logweir_base::time::Timestamp;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+const JOURNAL: JournalId = JournalId([7; 16]);
+/// 2026-11-23T00:00:00Z, in seconds.
+const START: i64 = 1_795_392_000;
+
+/// Small enough that a few lines make blocks, runs and splits; no threads.
+fn tiny() -> IndexerConfig {
+    IndexerConfig {
+        block_bytes: 200,
+        run_bytes: 1000,
+        split_lines_max: 40,
+        split_age: Duration::from_secs(600),
+        tail_bytes_max: 1 << 20,
+        retention_age: None,
+        retention_bytes: None,
+        workers: 0,
+    }
+}
+
+fn open(dir: &SimDir, config: &IndexerConfig) -> Indexer {
+    let shared: SharedDir = Arc::new(dir.clone());
+    Indexer::open(shared, JOURNAL, config.clone()).expect("opens")
+}
+
+fn at_second(second: i64) -> Timestamp {
+    Timestamp::from_seconds(START + second)
+}
+
+fn source(number: u8) -> SourceId {
+    SourceId([number; 16])
+}
+
+fn resource(source: u8) -> Arc<Resource> {
+    let (host, path) = (format!("host-{source}"), format!("/var/log/app{source}/x.log"));
+    Arc::new(Resource { host, path, ..Resource::default() })
+}
+
+fn entry(position: u64, second: i64, body: EntryBody) -> Arc<Entry> {
+    let (position, received) = (Position(position), at_second(second));
+    Arc::new(Entry { position, received, config: ConfigVersion(0), body })
+}
+
+/// An entry of lines as they stand in a file, endings included; offsets are those of `position` KiB.
+fn lines(position: u64, second: i64, of: u8, texts: &[&[u8]]) -> Arc<Entry> {
+    let metas = vec![LineMeta(0); texts.len()];
+    lines_with(position, second, of, texts, &metas)
+}
+
+fn lines_with(position: u64, second: i64, of: u8, texts: &[&[u8]], metas: &[LineMeta]) -> Arc<Entry> {
+    let of_text = |(text, meta): (&&[u8], &LineMeta)| {
+        let len = text.len() as u32;
+        BatchLine { range_len: len, text_len: len, meta: *meta }
+    };
+    let payload = texts.concat();
+    let batch = Batch {
+        source: source(of),
+        epoch: Epoch(1),
+        first_start: Offset(position << 10),
+        lines: texts.iter().zip(metas).map(of_text).collect(),
+        codec: Codec::None,
+        text_len: payload.len() as u32,
+        payload: Bytes::from(payload),
+    };
+    let looked = look(&batch, resource(of), at_second(second), &mut Parser::new()).expect("a good batch");
+    entry(position, second, EntryBody::Lines(looked))
+}
+
+fn gap(position: u64, second: i64, of: u8, reason: &str) -> Arc<Entry> {
+    let (start, end) = (Offset(position << 10), Offset((position << 10) + (5 << 32)));
+    let gap = Gap { source: source(of), start, end, reason: reason.to_owned() };
+    entry(position, second, EntryBody::Gap(gap, resource(of)))
+}
+
+fn tick(position: u64, second: i64) -> Arc<Entry> {
+    entry(position, second, EntryBody::Tick(at_second(second)))
+}
+
+fn apply(indexer: &mut Indexer, entries: &[Arc<Entry>]) {
+    for entry in entries {
+        indexer.apply(entry).expect("applies");
+    }
+}
+
+fn query(text: &str) -> Query {
+    text.parse().expect("a query")
+}
+
+fn request(text: &str) -> SearchRequest {
+    let (since, until, limit, deadline) = (None, None, None, None);
+    SearchRequest { query: query(text), since, until, order: Order::Newest, limit, deadline }
+}
+
+/// What is compared of a hit.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Found {
+    key: LineKey,
+    raw: Vec<u8>,
+    source: SourceId,
+    offset: Offset,
+    range_len: u64,
+    meta: LineMeta,
+    gap: bool,
+    received: Timestamp,
+    service: String,
+    host: String,
+    severity: u8,
+}
+
+fn search(store: &Store, request: &SearchRequest) -> (Vec<Found>, SearchSummary) {
+    let mut found = Vec::new();
+    let summary = store.search(request, &mut |hit| {
+        found.push(Found {
+            key: hit.key(),
+            raw: hit.raw.to_vec(),
+            source: hit.source,
+            offset: hit.offset,
+            range_len: hit.range_len,
+            meta: hit.meta,
+            gap: hit.gap,
+            received: hit.received,
+            service: hit.view.service.to_owned(),
+            host: hit.view.resource.host.clone(),
+            severity: hit.view.severity.0,
+        });
+        ControlFlow::Continue(())
+    });
+    (found, summary)
+}
+
+/// All lines of the store, newest first; fails when anything could not be read.
+#[allow(dead_code)]
+fn all(store: &Store) -> Vec<Found> {
+    let (found, summary) = search(store, &request("*"));
+    assert_eq!(summary.errors, Vec::<String>::new());
+    found
+}
+
+/// What a search of `entries` must give: the matcher judges every line, and the order is the total one.
+fn model(entries: &[Arc<Entry>], request: &SearchRequest) -> Vec<Found> {
+    let mut matcher = Matcher::new(&request.query);
+    let mut found = Vec::new();
+    for entry in entries {
+        match &entry.body {
+            EntryBody::Lines(batch) => {
+                for (number, line) in (0u32..).zip(&batch.lines) {
+                    let view = batch.view(line);
+                    if matcher.matches(&view) {
+                        let raw = &batch.text[line.at as usize..(line.at + line.len) as usize];
+                        let key = LineKey { time: line.time, position: entry.position, line: number };
+                        found.push(Found {
+                            key,
+                            raw: raw.to_vec(),
+                            source: batch.source,
+                            offset: line.offset,
+                            range_len: u64::from(line.range_len),
+                            meta: line.meta,
+                            gap: false,
+                            received: entry.received,
+                            service: view.service.to_owned(),
+                            host: view.resource.host.clone(),
+                            severity: view.severity.0,
+                        });
+                    }
+                }
+            }
+            EntryBody::Gap(gap, resource) if matches_gap(&mut matcher, entry, gap, resource) => {
+                let mut raw = gap_text(gap, resource);
+                raw.push(b'\n');
+                found.push(Found {
+                    key: LineKey { time: entry.received, position: entry.position, line: 0 },
+                    raw,
+                    source: gap.source,
+                    offset: gap.start,
+                    range_len: gap.end.0 - gap.start.0,
+                    meta: LineMeta(0),
+                    gap: true,
+                    received: entry.received,
+                    service: resource.service().to_owned(),
+                    host: resource.host.clone(),
+                    severity: 13,
+                });
+            }
+            _ => {}
+        }
+    }
+    let in_time = |it: &Found| {
+        request.since.is_none_or(|since| it.key.time >= since)
+            && request.until.is_none_or(|until| it.key.time < until)
+    };
+    found.retain(in_time);
+    found.sort_by_key(|it| it.key);
+    if request.order == Order::Newest {
+        found.reverse();
+    }
+    found.truncate(request.limit.map_or(usize::MAX, |limit| limit as usize));
+    found
+}
+
+fn matches_gap(matcher: &mut Matcher, entry: &Entry, gap: &Gap, resource: &Arc<Resource>) -> bool {
+    let text = gap_text(gap, resource);
+    matcher.matches(&logweir_base::parse::LineView {
+        text: &text,
+        time: entry.received,
+        severity: logweir_base::parse::Severity::WARN,
+        service: resource.service(),
+        resource,
+    })
+}
