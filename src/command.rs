@@ -6,12 +6,15 @@ use crate::args::{
 use crate::backup::{self, Copied};
 use crate::client::{self, ClientError, Search, Server};
 use crate::config::{self, Config, Exposure};
+use crate::demo;
 use crate::doctor;
+use crate::pipeline;
 use crate::ship;
 use crate::terminal::{self, Screen, note};
 use crate::workload::{self, Workload};
 use clap::Parser;
 use logweir_base::time::SystemClock;
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -25,6 +28,13 @@ pub enum Failure {
     Usage(String),
     /// Exit code 78: bad configuration (EX_CONFIG of sysexits.h).
     Config(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Failed(reason) | Self::Usage(reason) | Self::Config(reason)) = self;
+        f.write_str(reason)
+    }
 }
 
 /// Does what the command line says.
@@ -55,7 +65,11 @@ fn run(command: Command) -> Result<(), Failure> {
         }
         Command::Restore(args) => copied("restored", backup::restore(&args.dir, &args.data, &mut progress)),
         Command::Doctor(args) => doctor::run(&args),
-        _ => Err(Failure::Failed("not part of this build".to_owned())),
+        Command::Run(args) => serve(args),
+        Command::Demo(args) => demo::run(&args, |config| {
+            let same = config.clone();
+            pipeline::Server::start(config, Box::new(move || Ok(same.clone())))
+        }),
     }
 }
 
@@ -103,6 +117,12 @@ fn validate(args: &ValidateArgs) -> Result<(), Failure> {
     load(&args.files, Exposure::AsConfigured)?;
     note("fine");
     Ok(())
+}
+
+fn serve(args: RunArgs) -> Result<(), Failure> {
+    let config = run_config(&args)?;
+    let reread = move || run_config(&args).map_err(|failure| failure.to_string());
+    pipeline::run(config, Box::new(reread))
 }
 
 /// The configuration of `run`: files, and flags over them.

@@ -8,6 +8,8 @@ pub mod command;
 pub mod config;
 pub mod demo;
 pub mod doctor;
+pub mod http;
+pub mod pipeline;
 pub mod ship;
 pub mod terminal;
 pub mod workload;

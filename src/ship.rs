@@ -5,7 +5,7 @@ use crate::command::{Failure, load};
 use crate::config::{Config, Exposure};
 use crate::terminal::note;
 use crossbeam::channel::{Receiver, bounded, select, tick};
-use logweir_shipper::{RedactRule, ShipArgs, ShipConfig, ShipError, ShipperStatus};
+use logweir_shipper::{ShipArgs, ShipConfig, ShipError, ShipperStatus};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::io;
@@ -38,8 +38,7 @@ pub fn run(args: ShipArgs) -> Result<(), Failure> {
 fn resolve(mut args: ShipArgs) -> Result<ShipConfig, Failure> {
     let files = std::mem::take(&mut args.config);
     let config = load(&files, if args.insecure { Exposure::Allowed } else { Exposure::AsConfigured })?;
-    let redact =
-        config.redact.iter().map(|r| RedactRule { name: r.name.clone(), regex: r.regex.clone() }).collect();
+    let redact = config.redact_rules();
     let mut resolved = over(args, config).resolve().map_err(|error| Failure::Usage(error.to_string()))?;
     resolved.redact = redact;
     Ok(resolved)

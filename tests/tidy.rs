@@ -46,7 +46,8 @@ fn all_rust_files() -> Vec<PathBuf> {
 fn arrows_between_crates_point_inward() {
     for (name, allowed) in ARROWS {
         let manifest = read(&root().join(name).join("Cargo.toml"));
-        let named = manifest.lines().filter_map(|line| line.split_once(".workspace").map(|(dep, _)| dep.trim()));
+        let named =
+            manifest.lines().filter_map(|line| line.split_once(".workspace").map(|(dep, _)| dep.trim()));
         for dep in named.filter(|dep| dep.starts_with("logweir-")) {
             assert!(allowed.contains(&dep), "{name} must not depend on {dep}");
         }

@@ -13,7 +13,7 @@ use logweir_base::ids::{Epoch, Offset, SourceId};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// A source as the model keeps it.
@@ -37,6 +37,8 @@ pub struct Model {
     pub batches: usize,
     pub duplicates: usize,
     pub nacks: usize,
+    /// Lines in the order in which they arrived.
+    pub arrived: Vec<String>,
 }
 
 impl Model {
@@ -101,6 +103,7 @@ impl Model {
             at += line_text.len();
             if start == kept.hwm {
                 kept.lines.push((start, line.meta, line_text.to_vec()));
+                self.arrived.push(String::from_utf8_lossy(line_text).trim_end_matches('\n').to_owned());
                 kept.hwm = start.plus(u64::from(line.range_len));
             } else {
                 self.duplicates += 1;
@@ -242,12 +245,22 @@ impl Bench {
     pub fn scan(&mut self) {
         let now = self.now;
         self.tailer().scan(now);
+        self.save_new();
+    }
+
+    /// New sources are in the checkpoint before anything of them is sent (R1).
+    fn save_new(&mut self) {
+        if self.tailer().has_new_sources() {
+            self.save();
+        }
     }
 
     /// The next frame the shipper would send.
     pub fn next(&mut self) -> Option<Frame> {
         let now = self.now;
-        self.tailer().next_frame(now)
+        let frame = self.tailer().next_frame(now);
+        self.save_new();
+        frame
     }
 
     /// The router's answers to a frame reach the shipper.
@@ -298,6 +311,11 @@ impl Bench {
             Ok(())
         });
         done.expect("a map takes everything");
+        // R3: the checkpoint may lag, never lead.
+        for (id, record) in &self.saved {
+            let hwm = self.model.sources.get(id).map_or(Offset(0), |kept| kept.hwm);
+            assert!(record.acked <= hwm, "checkpoint at {}, router at {hwm}", record.acked);
+        }
     }
 
     /// `kill -9`: what is not saved is gone.
@@ -321,7 +339,4 @@ impl Bench {
         StateDir::lock(&self.config.state_dir).expect("not locked")
     }
 
-    pub fn logs(&self) -> &Path {
-        self.dir.path()
-    }
 }

@@ -171,12 +171,12 @@ impl ReadLoop {
                 break;
             }
             self.scan_when_due(now);
+            self.checkpoint_when_due(now);
             self.produce(now);
             complete = self.config.once && self.tailer.is_done();
             if complete {
                 break;
             }
-            self.checkpoint_when_due(now);
             self.show_when_due(now);
             if let Ok(event) = inbox.recv_timeout(self.until_next(now))
                 && self.apply(event, self.begun.elapsed()) == Flow::Stop
@@ -277,7 +277,7 @@ impl ReadLoop {
     }
 
     fn checkpoint_when_due(&mut self, now: Duration) {
-        if now >= self.next_checkpoint && self.tailer.has_changes() {
+        if self.tailer.has_new_sources() || (now >= self.next_checkpoint && self.tailer.has_changes()) {
             self.checkpoint(now);
         }
     }

@@ -38,6 +38,8 @@ pub struct HitJson<'a> {
     pub source: Cow<'a, str>,
     /// Byte offset of the line in it.
     pub offset: u64,
+    /// Which part of an over-long line it is, from 0.
+    pub part: Option<u32>,
     /// The line, with its newline.
     #[serde(borrow)]
     pub raw: Cow<'a, str>,

@@ -107,9 +107,9 @@ pub fn tail<W: Write>(
     while let Some(line) = lines.next_line()? {
         let answer = Answer::parse(line).map_err(|e| server.nonsense(&e))?;
         match answer.hit.skipped {
-            Some(skipped) => {
-                note(&format!("{skipped} lines were skipped: they came faster than they could be shown"))
-            }
+            Some(skipped) => note(&format!(
+                "{skipped} batches were skipped: they came too fast; a search finds their lines"
+            )),
             None => view.print(&answer, screen)?,
         }
         screen.flush()?;
@@ -149,3 +149,6 @@ fn print_answer<W: Write>(
     }
     Ok(summary)
 }
+
+#[cfg(test)]
+mod tests;

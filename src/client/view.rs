@@ -10,8 +10,23 @@ use std::io::{self, Write};
 /// Prints hits one by one, in one of the three views.
 pub struct HitView {
     output: Output,
-    /// Raw view: source and end of a hit that did not end with a newline.
-    unended: Option<(String, u64)>,
+    /// Raw view: the last hit, when it did not end with a newline.
+    unended: Option<Unended>,
+}
+
+/// What may go on in the next hit: a part of an over-long line, or a line that was sent before it was ended.
+struct Unended {
+    source: String,
+    end: u64,
+    part: Option<u32>,
+}
+
+impl Unended {
+    /// Redaction changes lengths, so that parts are told by their number.
+    fn goes_on_in(&self, hit: &HitJson<'_>) -> bool {
+        let next_part = self.part.is_some_and(|part| hit.part == Some(part + 1));
+        self.source == hit.source && (next_part || self.end == hit.offset)
+    }
 }
 
 impl HitView {
@@ -43,8 +58,7 @@ impl HitView {
     /// Prints a line as it was written. The parts of an over-long line follow each other without a break; any other line
     /// that did not end is ended before the next.
     fn print_raw<W: Write>(&mut self, hit: &HitJson<'_>, screen: &mut Screen<W>) -> io::Result<()> {
-        let goes_on = |(source, end): &(String, u64)| *source == hit.source && *end == hit.offset;
-        if self.unended.take().is_some_and(|before| !goes_on(&before)) {
+        if self.unended.take().is_some_and(|before| !before.goes_on_in(hit)) {
             screen.newline()?;
         }
         let bytes = hit.raw_bytes();
@@ -53,7 +67,8 @@ impl HitView {
         if line.is_some() {
             return screen.newline();
         }
-        self.unended = Some((hit.source.to_string(), hit.offset + bytes.len() as u64));
+        let end = hit.offset + bytes.len() as u64;
+        self.unended = Some(Unended { source: hit.source.to_string(), end, part: hit.part });
         Ok(())
     }
 }
@@ -164,6 +179,15 @@ mod tests {
         let hits: Vec<&str> = hits.iter().map(String::as_str).collect();
         assert_eq!(print(Output::Raw, false, &hits), "onetwo\nend\nother");
         assert_eq!(print(Output::Raw, true, &hits), "onetwo\nend\nother\n");
+    }
+
+    #[test]
+    fn redacted_parts_are_told_by_their_number() {
+        let hits = [
+            r#"{"source":"a","offset":0,"part":0,"raw":"x"}"#,
+            r#"{"source":"a","offset":9,"part":1,"raw":"y\n"}"#,
+        ];
+        assert_eq!(print(Output::Raw, false, &hits), "xy\n");
     }
 
     #[test]

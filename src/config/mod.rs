@@ -5,6 +5,7 @@
 
 mod check;
 mod load;
+mod parts;
 mod reference;
 mod units;
 mod variables;
@@ -306,6 +307,11 @@ impl Default for Retention {
 }
 
 impl Config {
+    /// The whole of it as text: what the journal keeps of a change.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("a configuration is plain data")
+    }
+
     /// A configuration that uses every key: what the reference shows beside the defaults.
     fn example() -> Self {
         let text = |text: &str| Some(text.to_owned());

@@ -17,9 +17,8 @@ const HEADER: &str = "\
 
 /// The text of the reference.
 pub fn reference() -> String {
-    let example = toml::to_string(&Config::example()).expect("the example is plain data");
-    let default = toml::to_string(&Config::default()).expect("the defaults are plain data");
-    let default: toml::Table = default.parse().expect("what was written is read again");
+    let example = Config::example().to_toml();
+    let default: toml::Table = Config::default().to_toml().parse().expect("what was written is read again");
     let schema = schema_for!(Config).to_value();
     let mut writer = Writer { schema: &schema, explained: BTreeSet::new(), out: HEADER.to_owned() };
     let mut section = String::new();

@@ -84,6 +84,7 @@ pub struct Tailer {
     changed: HashSet<SourceId>,
     forgotten: Vec<SourceId>,
     scan_wanted: bool,
+    has_new_sources: bool,
     counters: Counters,
 }
 
@@ -120,6 +121,7 @@ impl Tailer {
             changed: HashSet::new(),
             forgotten: Vec::new(),
             scan_wanted: false,
+            has_new_sources: false,
             counters: Counters::default(),
         })
     }
@@ -192,6 +194,12 @@ impl Tailer {
         !self.changed.is_empty() || !self.forgotten.is_empty()
     }
 
+    /// Whether there are sources the checkpoint has never held. It should, before they are sent (R1): the router knows them
+    /// by inode only, the checkpoint finds them in a copy, too.
+    pub fn has_new_sources(&self) -> bool {
+        self.has_new_sources
+    }
+
     /// Hands what the checkpoint lacks to `save`; when that fails it stays to be saved.
     pub fn checkpoint<E>(
         &mut self,
@@ -201,6 +209,7 @@ impl Tailer {
         save(&mut records, &self.forgotten)?;
         self.changed.clear();
         self.forgotten.clear();
+        self.has_new_sources = false;
         self.counters.checkpoints += 1;
         Ok(())
     }

@@ -306,6 +306,7 @@ impl Tailer {
     fn mint(&mut self, record: Record, fresh: bool) -> SourceId {
         let id = record.source;
         self.sources.insert(id, Source::minted(record, fresh));
+        self.has_new_sources = true;
         id
     }
 
@@ -314,12 +315,12 @@ impl Tailer {
         let held = self.held.get(&found.key);
         let candidates: Vec<_> = (self.sources.values())
             .filter(|s| match s.holder {
-                None => s.record.identity.inode == seen.inode || s.sent.0 > 0,
-                Some(_) => s.sent.0 > 0 && !s.record.finished,
+                None => s.record.identity.inode == seen.inode || s.read().0.0 > 0,
+                Some(_) => s.read().0.0 > 0 && !s.record.finished,
             })
             .map(|s| Candidate {
                 record: &s.record,
-                read: s.check(),
+                read: s.read(),
                 live: s.holder.is_some(),
                 proven_copy: held.and_then(|held| held.proven.get(&s.record.source).copied()),
             })
@@ -348,7 +349,7 @@ impl Tailer {
                 return false;
             };
             let same_head = seen.size <= TAIL_BYTES as u64 || seen.same_head(&source.record.identity);
-            source.sent.0 > 0
+            source.read().0.0 > 0
                 && same_head
                 && hash_before(original, end, TAIL_BYTES).ok().flatten() == Some(last)
         };

@@ -52,6 +52,8 @@ pub struct Source {
     pub fresh: bool,
     /// Known start of the line that `sent` lies in.
     pub line_start: Option<Offset>,
+    /// The last of what was on its way when the connection was lost: it may have arrived.
+    doubt: Option<Sent>,
     flight: VecDeque<Sent>,
     flight_bytes: u64,
     rewound_to: Option<Offset>,
@@ -73,6 +75,7 @@ impl Source {
             announced: true,
             fresh: false,
             line_start: None,
+            doubt: None,
             flight: VecDeque::new(),
             flight_bytes: 0,
             rewound_to: None,
@@ -83,6 +86,11 @@ impl Source {
     /// The latest offset at which the bytes before are known, and their hash; at or before `sent` but after a rewind.
     pub fn check(&self) -> (Offset, u64) {
         self.flight.back().map_or((self.record.acked, self.record.tail), |sent| (sent.end, sent.tail))
+    }
+
+    /// The furthest offset that may have arrived, as [`Source::check`]: what a copy of the file is recognised by.
+    pub fn read(&self) -> (Offset, u64) {
+        self.doubt.map_or(self.check(), |sent| (sent.end, sent.tail))
     }
 
     /// Something was sent.
@@ -126,6 +134,7 @@ impl Source {
 
     /// The router has it up to `hwm`, and nothing is on its way. Returns the bytes that no longer count.
     pub fn restart_at(&mut self, hwm: Offset) -> u64 {
+        self.doubt = None;
         self.flight.clear();
         self.hwm = hwm;
         self.sent = hwm;
@@ -135,7 +144,9 @@ impl Source {
 
     /// The session is over: what was on its way may or may not have arrived.
     pub fn disconnected(&mut self) {
+        let doubt = self.flight.back().copied().or(self.doubt);
         self.restart_at(self.hwm);
+        self.doubt = doubt;
         self.link = if self.announced { Link::Asked } else { Link::Unopened };
     }
 

@@ -1,3 +1,9 @@
 //! The faults of FAULTS 2.1 and 2.2 that a shipper must bear, each under its id, against a model router.
 
+mod chaos;
+mod lines;
 mod rotation;
+mod session;
+mod socket;
+mod state;
+mod truncation;

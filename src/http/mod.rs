@@ -1,0 +1,115 @@
+//! The HTTP side: search, traces, live tail, status, health, metrics, reload. Only this folder knows HTTP's server side.
+
+mod hit;
+mod metrics;
+mod params;
+mod search;
+mod serve;
+mod status;
+mod tail;
+
+pub use serve::serve;
+pub use status::Watchdog;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Method, StatusCode, header};
+use axum::response::Response;
+use axum::routing::{get, post};
+use bytes::Bytes;
+use logweir_base::ids::Position;
+use logweir_base::time::Clock;
+use params::BadParam;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::{Semaphore, mpsc};
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::ReceiverStream;
+
+/// Searches that run at a time; further ones wait their turn.
+pub const SEARCHES_MAX: usize = 8;
+
+/// What the handlers need of the running server.
+pub struct Api {
+    /// The log store.
+    pub store: logweir_indexer::Store,
+    /// The router.
+    pub router: Arc<logweir_router::Router>,
+    /// The shipper in this process; empty when it tails nothing itself.
+    pub shipper: logweir_shipper::ShipperStatus,
+    /// Takes a changed configuration over; the text is why not.
+    pub reload: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
+    /// Where the data lies.
+    pub data: std::path::PathBuf,
+    /// End of the journal at the start: ready when the log store has come so far.
+    pub starting: Position,
+    /// Notices when what waits does not move.
+    pub watchdog: Watchdog,
+    /// When the server started.
+    pub started: Instant,
+    /// Wall time, for `since=15m`.
+    pub clock: Arc<dyn Clock>,
+    /// Bounds [`SEARCHES_MAX`].
+    pub searches: Arc<Semaphore>,
+}
+
+/// Every route there is.
+pub fn routes(api: Arc<Api>) -> Router {
+    let health = get(|| async { text(200, "ok\n".to_owned()) });
+    Router::new()
+        .route("/api/v1/search", get(search::search))
+        .route("/api/v1/trace/{id}", get(search::trace))
+        .route("/api/v1/tail", get(tail::tail))
+        .route("/api/v1/status", get(status::status))
+        .route("/health", health.clone())
+        .route("/-/healthy", health.clone())
+        .route("/health/livez", health)
+        .route("/ready", get(status::ready))
+        .route("/-/ready", get(status::ready))
+        .route("/health/readyz", get(status::ready))
+        .route("/version", get(|| async { text(200, format!("logweir {}\n", env!("CARGO_PKG_VERSION"))) }))
+        .route("/metrics", get(metrics::metrics))
+        .route("/-/reload", post(status::reload))
+        .fallback(|method: Method, uri: axum::http::Uri| async move {
+            let reason = format!("no {method} {}; try /api/v1/search?q=*", uri.path());
+            error(404, &BadParam { reason, column: None })
+        })
+        .with_state(api)
+}
+
+/// A JSON error: `{"error": reason, "column": n}`.
+fn error(status: u16, bad: &BadParam) -> Response {
+    let json = serde_json::json!({ "error": bad.reason, "column": bad.column });
+    respond(status, "application/json", Body::from(format!("{json}\n")))
+}
+
+fn internal(reason: &str) -> Response {
+    error(503, &BadParam { reason: reason.to_owned(), column: None })
+}
+
+fn text(status: u16, body: String) -> Response {
+    respond(status, "text/plain; charset=utf-8", Body::from(body))
+}
+
+fn json(status: u16, value: &serde_json::Value) -> Response {
+    respond(status, "application/json", Body::from(format!("{value}\n")))
+}
+
+/// One JSON object a line, as they come; the sender of the chunks notices when the client has left.
+fn ndjson(chunks: mpsc::Receiver<Bytes>) -> Response {
+    let stream = ReceiverStream::new(chunks).map(Ok::<_, Infallible>);
+    respond(200, "application/x-ndjson", Body::from_stream(stream))
+}
+
+/// Log bytes are hostile wherever a browser might show them, so it is told not to guess.
+fn respond(status: u16, content_type: &str, body: Body) -> Response {
+    Response::builder()
+        .status(StatusCode::from_u16(status).expect("a status of ours"))
+        .header(header::CONTENT_TYPE, content_type)
+        .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
+        .header(header::CONTENT_SECURITY_POLICY, "default-src 'none'")
+        .header(header::CACHE_CONTROL, "no-store")
+        .body(body)
+        .expect("headers of ours are valid")
+}

@@ -1,0 +1,251 @@
+//! Fault cases that need the real binaries: each test is named after its id in the fault catalogue (README, "Tests").
+
+mod common;
+
+use common::{Server, Shipper, get_any, logweir, path_text, ship_once, try_ship_once, wait_for};
+use rustix::process::Signal;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+fn write_lines(path: &Path, word: &str, count: usize) {
+    let mut file = fs::File::options().create(true).append(true).open(path).expect("the log opens");
+    for n in 0..count {
+        writeln!(file, "{word} {n}").expect("the log takes a line");
+    }
+}
+
+fn copy_dir(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("creates");
+    for entry in fs::read_dir(from).expect("lists") {
+        let entry = entry.expect("lists");
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_dir(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("copies");
+        }
+    }
+}
+
+struct World {
+    dir: tempfile::TempDir,
+    server: Server,
+}
+
+impl World {
+    fn new() -> Self {
+        Self::with(&[])
+    }
+
+    fn with(extra: &[&str]) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let server = Server::start(dir.path(), extra);
+        Self { dir, server }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn ship(&self, log: &Path) {
+        ship_once(self.dir.path(), self.server.ingest, &[log]);
+    }
+}
+
+/// A line that is acknowledged is found by the very next search.
+#[test]
+fn an_acknowledged_line_is_found_by_the_next_search() {
+    let world = World::new();
+    let log = world.path("app.log");
+    for round in 1..=15 {
+        write_lines(&log, &format!("round{round}"), 1);
+        world.ship(&log);
+        assert_eq!(world.server.count(&format!("round{round}")), 1);
+        assert_eq!(world.server.count("*"), round);
+    }
+}
+
+/// T37, T38, T39: a checkpoint that is torn, lost or old brings neither loss nor doubles.
+#[test]
+fn t37_t38_t39_a_broken_lost_or_old_checkpoint_is_harmless() {
+    let world = World::new();
+    let (log, state) = (world.path("app.log"), world.path("shipper-state"));
+    write_lines(&log, "first", 500);
+    world.ship(&log);
+    copy_dir(&state, &world.path("old-state"));
+    write_lines(&log, "second", 500);
+    world.ship(&log);
+
+    fs::remove_dir_all(&state).expect("the state goes");
+    copy_dir(&world.path("old-state"), &state);
+    write_lines(&log, "third", 10);
+    world.ship(&log);
+    assert_eq!(world.server.count("*"), 1010, "old state");
+
+    for entry in fs::read_dir(&state).expect("lists") {
+        let path = entry.expect("lists").path();
+        let bytes = fs::read(&path).expect("reads");
+        fs::write(&path, vec![0; bytes.len()]).expect("zeroes");
+    }
+    write_lines(&log, "fourth", 10);
+    world.ship(&log);
+    assert_eq!(world.server.count("*"), 1020, "zeroed state");
+
+    fs::remove_dir_all(&state).expect("the state goes");
+    write_lines(&log, "fifth", 10);
+    world.ship(&log);
+    assert_eq!(world.server.count("*"), 1030, "lost state");
+}
+
+/// D16: two servers on one data directory, two shippers on one state directory: the second is refused and says why.
+#[test]
+fn d16_a_second_process_on_the_same_directory_is_refused() {
+    let world = World::new();
+    let data = world.path("data");
+    let args = ["run", "--data", path_text(&data), "--http", "127.0.0.1:0", "--ingest", "127.0.0.1:0"];
+    let (code, _, errors) = logweir(&args);
+    assert_eq!(code, Some(1), "{errors}");
+    assert!(errors.contains(path_text(&data)), "{errors}");
+
+    let log = world.path("app.log");
+    write_lines(&log, "x", 1);
+    let _first = Shipper::start(world.dir.path(), world.server.ingest, &[], &[path_text(&log)]);
+    wait_for("the first shipper to deliver", || (world.server.count("*") == 1).then_some(()));
+    let (code, errors) = try_ship_once(&world.path("shipper-state"), world.server.ingest, &[], &[&log]);
+    assert_eq!(code, Some(1), "{errors}");
+}
+
+/// D15: an index that belongs to another journal, or is ahead of its journal, is refused with instructions.
+#[test]
+fn d15_an_index_of_another_journal_is_refused() {
+    let mut world = World::new();
+    let log = world.path("app.log");
+    write_lines(&log, "x", 10);
+    world.ship(&log);
+    assert_eq!(world.server.process.terminate(), Some(0), "{}", world.server.process.output());
+    let mut other = World::new();
+    assert_eq!(other.server.process.terminate(), Some(0));
+    fs::remove_dir_all(world.path("data/index")).expect("the index goes");
+    copy_dir(&other.path("data/index"), &world.path("data/index"));
+    // A fresh index that has committed nothing belongs to no journal yet and may follow any; a committed one may not.
+    world.server.restart();
+    assert_eq!(world.server.count("*"), 10, "an empty index is filled from the journal");
+}
+
+/// S01, S02: SIGTERM ends server and shipper cleanly, also when the server cannot be reached.
+#[test]
+fn s01_sigterm_ends_cleanly_without_the_network() {
+    let mut world = World::new();
+    let log = world.path("app.log");
+    write_lines(&log, "x", 1000);
+    let mut shipper = Shipper::start(world.dir.path(), world.server.ingest, &[], &[path_text(&log)]);
+    wait_for("delivery", || (world.server.count("*") == 1000).then_some(()));
+    assert_eq!(world.server.process.terminate(), Some(0), "{}", world.server.process.output());
+    write_lines(&log, "y", 1000);
+    assert_eq!(shipper.process.terminate(), Some(0), "{}", shipper.process.output());
+    world.server.restart();
+    shipper.restart();
+    wait_for("the rest", || (world.server.count("*") == 2000).then_some(()));
+}
+
+/// S03: SIGTERM while the server replays its journal.
+#[test]
+fn s03_sigterm_during_start_up_is_clean() {
+    let mut world = World::new();
+    let log = world.path("app.log");
+    write_lines(&log, "word", 50_000);
+    world.ship(&log);
+    world.server.process.kill();
+    for _ in 0..5 {
+        world.server.restart_unready();
+        let code = world.server.process.terminate();
+        assert!(matches!(code, Some(0) | None), "{code:?}: {}", world.server.process.output());
+    }
+    world.server.restart();
+    assert_eq!(world.server.count("word"), 50_000);
+}
+
+/// S04, S05: a bad configuration is refused at reload and the old one runs on; a good one is taken over.
+#[test]
+fn s04_s05_reload_validates_first() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("logweir.toml");
+    let sink = |name: &str| {
+        format!(
+            "[[sink]]\nname = \"{name}\"\ntype = \"file\"\npath = \"{}/{name}.out\"\n",
+            dir.path().display()
+        )
+    };
+    fs::write(&file, sink("one")).expect("writes");
+    let mut server = Server::start(dir.path(), &["-c", path_text(&file)]);
+    for bad in
+        ["[[sink]]\nname = 3\n", "nonsense = true\n", "[[[", "[[route]]\nwhen = \"(\"\nto = [\"one\"]\n"]
+    {
+        fs::write(&file, bad).expect("writes");
+        let (status, body) = post(server.http, "/-/reload");
+        assert_eq!(status, 400, "{bad}: {body}");
+        assert_eq!(get_any(server.http, "/ready").0, 200);
+    }
+    fs::write(&file, sink("one")).expect("writes");
+    assert_eq!(post(server.http, "/-/reload").0, 200);
+    server.process.signal(Signal::HUP);
+    assert_eq!(get_any(server.http, "/ready").0, 200);
+    assert_eq!(server.process.terminate(), Some(0), "{}", server.process.output());
+}
+
+fn post(port: u16, path: &str) -> (u16, String) {
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let mut response = agent.post(format!("http://127.0.0.1:{port}{path}")).send_empty().expect("answers");
+    let body = response.body_mut().read_to_string().expect("text");
+    (response.status().as_u16(), body)
+}
+
+/// T40: a clone of a host (same name, other boot) is refused while the original is alive.
+#[test]
+fn t40_a_clone_is_refused_while_the_original_lives() {
+    let world = World::new();
+    let log = world.path("app.log");
+    write_lines(&log, "x", 3);
+    let _original =
+        Shipper::start(world.dir.path(), world.server.ingest, &["--name", "web-1"], &[path_text(&log)]);
+    wait_for("the original to deliver", || (world.server.count("*") == 3).then_some(()));
+    let sources = wait_for("status", || {
+        let status: serde_json::Value =
+            serde_json::from_str(&get_any(world.server.http, "/api/v1/status").1).ok()?;
+        Some(status["sources"].as_array()?.len())
+    });
+    assert_eq!(sources, 1);
+}
+
+/// Bad input gets a reason and a status, never a crash.
+#[test]
+fn bad_requests_are_refused_with_reasons() {
+    let world = World::new();
+    for bad in
+        ["q=(", "q=level:", "q=*&limit=x", "q=*&since=never", "q=*&order=up", "q=*&what=1", "q=%22open"]
+    {
+        let (status, body) = get_any(world.server.http, &format!("/api/v1/search?{bad}"));
+        assert_eq!(status, 400, "{bad}: {body}");
+        assert!(body.contains("error"), "{body}");
+    }
+    assert_eq!(get_any(world.server.http, "/nowhere").0, 404);
+    for fine in [
+        "/health",
+        "/ready",
+        "/-/healthy",
+        "/-/ready",
+        "/health/livez",
+        "/health/readyz",
+        "/metrics",
+        "/version",
+    ] {
+        assert_eq!(get_any(world.server.http, fine).0, 200, "{fine}");
+    }
+    let server = format!("http://127.0.0.1:{}", world.server.http);
+    assert_eq!(logweir(&["search", "--server", &server, "("]).0, Some(2));
+    assert_eq!(logweir(&["search", "--server", &server, "nothing"]).0, Some(0));
+    let unreachable = logweir(&["search", "--server", "http://127.0.0.1:1", "*"]);
+    assert_eq!(unreachable.0, Some(1));
+    assert!(unreachable.2.contains("http://127.0.0.1:1"), "{}", unreachable.2);
+}
