@@ -20,6 +20,13 @@ mod leaf;
 mod matcher;
 mod prefilter;
 
+#[cfg(test)]
+mod generate;
+#[cfg(test)]
+mod reference;
+#[cfg(test)]
+mod tests;
+
 pub use candidates::Candidates;
 pub use matcher::Matcher;
 
