@@ -45,7 +45,7 @@ pub(crate) fn batch(n: u8, epoch: Epoch, start: u64, lines: &[&str]) -> Batch {
 
 /// Small enough for a simulated disk.
 pub(crate) fn small() -> JournalOptions {
-    JournalOptions { segment_bytes: 4096, disk_bytes_max: 1 << 20, ballast_bytes: 1024 }
+    JournalOptions { segment_bytes: 4096, disk_bytes_max: 1 << 20, ballast_bytes: 2048 }
 }
 
 pub(crate) fn small_router() -> RouterConfig {

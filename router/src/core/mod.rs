@@ -193,7 +193,7 @@ impl Core {
         }
         if Instant::now() >= *next_tick {
             *next_tick = Instant::now() + TICK;
-            self.tick();
+            self.tick()?;
         }
         self.commit()
     }
@@ -247,14 +247,15 @@ impl Core {
     }
 
     /// Adds the wall time to the group, and lets go of segments that nobody needs.
-    pub(crate) fn tick(&mut self) {
-        self.release();
+    pub(crate) fn tick(&mut self) -> Result<(), Fatal> {
+        self.release()?;
         if self.links.decode.len() < TICK_BACKLOG_MAX {
             let now = self.links.clock.now();
             let frame = Frame::Tick { now };
             let bytes = frame.encode();
             self.push(frame, bytes, None, now);
         }
+        Ok(())
     }
 
     /// Adds a record to the group and to the state.
@@ -332,7 +333,7 @@ impl Core {
     /// Whether a group fits; begins a new segment for it when need be.
     fn has_room(&mut self) -> Result<bool, Fatal> {
         if self.full.is_some() {
-            self.release();
+            self.release()?;
         }
         match self.writer.make_room(&self.table, self.links.clock.now()) {
             Ok(()) => {
@@ -378,14 +379,15 @@ impl Core {
     }
 
     /// R6: segments go when all that holds them is durable elsewhere.
-    fn release(&mut self) {
-        if !self.links.serving.load(Ordering::Acquire) {
-            return;
-        }
-        if let Some(floor) = self.links.feed.floor()
-            && let Err(e) = self.writer.release(floor)
-        {
-            self.links.tally.error(self.links.clock.now(), format!("journal segment not removed: {e}"));
+    fn release(&mut self) -> Result<(), Fatal> {
+        let floor = self.links.feed.floor().filter(|_| self.links.serving.load(Ordering::Acquire));
+        match floor.map_or(Ok(()), |floor| self.writer.release(floor)) {
+            Ok(()) => Ok(()),
+            Err(WriteError::Full(why)) => {
+                self.links.tally.error(self.links.clock.now(), format!("journal segment not removed: {why}"));
+                Ok(())
+            }
+            Err(WriteError::Fatal(e)) => Err(fatal(&e)),
         }
     }
 

@@ -81,11 +81,16 @@ pub(crate) fn open(dir: &SharedDir, options: JournalOptions, now: Timestamp) -> 
         walk.copy(scan, record, &mut draft).map_err(in_new_segment)?;
     }
     let published = draft.publish(dir).map_err(in_new_segment)?;
+    let last = firsts.last().copied();
     let earlier: Vec<_> = firsts.into_iter().filter(|&first| first < published.first).collect();
-    drop_old_tail(&**dir, &earlier, walk.content_end);
+    if let Some(last) = last.filter(|&last| last < published.first) {
+        drop_old_tail(&**dir, last, walk.content_end);
+    }
     let writer = Writer::resume(published, measure(&**dir, &earlier).map_err(failed)?, dir.clone(), options);
     // Without room for the ballast the journal still opens and drains; the writer asks for it again.
-    let _ = writer.keep_ballast();
+    if let Err(e @ WriteError::Fatal(_)) = writer.keep_ballast() {
+        return Err(full_or_broken(dir, e));
+    }
     Ok(Recovered { writer, gaps: walk.undeclared_gaps(), table: walk.table, report: walk.report })
 }
 
@@ -192,7 +197,6 @@ impl<'a> Walk<'a> {
         if position <= self.last {
             return;
         }
-        self.report.positions_lost += position.0 - self.last.next().0;
         self.last = position;
         let Ok(frame) = record.frame.decode() else {
             return;
@@ -215,6 +219,10 @@ impl<'a> Walk<'a> {
         let to = if found.is_some() { Some(scan.offset()) } else { None };
         quarantine(self.dir, first, from, to)?;
         self.report.corrupt_ranges += 1;
+        if let Some(found) = found {
+            self.report.positions_lost += found.0 - self.last.next().0;
+            self.last = Position(found.0 - 1);
+        }
         Ok(found.is_some())
     }
 
@@ -317,8 +325,8 @@ fn full_or_broken(dir: &SharedDir, e: WriteError) -> OpenError {
 }
 
 /// Gives back what the last old segment has behind its content. Only space is at stake, so a failure changes nothing.
-fn drop_old_tail(dir: &dyn Dir, earlier: &[Position], content_end: u64) {
-    if let Some(file) = earlier.last().and_then(|&last| dir.open(&segment_name(last)).ok()) {
+fn drop_old_tail(dir: &dyn Dir, last: Position, content_end: u64) {
+    if let Ok(file) = dir.open(&segment_name(last)) {
         let _ = file.set_len(content_end.max(SEGMENT_HEADER_BYTES as u64));
     }
 }

@@ -352,7 +352,7 @@ fn d01_a_full_disk_stops_and_goes_on() {
     check_opened(&dir.crash(Survival::Everything), &journal.frames, &[]).expect("opens");
     dir.set_space(None);
     journal.append(&journal.next_frames(&[600])).expect("goes on");
-    assert_eq!(dir.contents("ballast").map(|bytes| bytes.len()), Some(1024));
+    assert_eq!(dir.contents("ballast").map(|bytes| bytes.len()), Some(2048));
     check_opened(&dir.crash(Survival::Nothing), &journal.frames, &[]).expect("opens");
 }
 

@@ -115,8 +115,9 @@ impl Writer {
         if is_empty || self.at + self.group_bytes_max() <= self.options.segment_bytes {
             return Ok(());
         }
-        let (_, bytes) = self.usage();
-        if bytes + self.options.segment_bytes > self.options.disk_bytes_max {
+        let (segments, bytes) = self.usage();
+        // With one segment alone nothing could be released, so the cap would never be met again.
+        if segments > 1 && bytes + self.options.segment_bytes > self.options.disk_bytes_max {
             let why =
                 format!("journal of {bytes} bytes is at its cap ({} bytes)", self.options.disk_bytes_max);
             return Err(WriteError::Full(why));
@@ -154,14 +155,16 @@ impl Writer {
         Ok(self.synced)
     }
 
-    /// Removes segments that nobody needs: those that end at or below `floor`, and never the current one.
-    pub fn release(&mut self, floor: Position) -> io::Result<()> {
+    /// Removes segments that nobody needs: those that end at or below `floor`, and never the current one. One after the
+    /// other, each durably, so that no crash leaves an older one without its successor.
+    pub fn release(&mut self, floor: Position) -> Result<(), WriteError> {
         while let [oldest, next, ..] = self.segments[..] {
             if next.first > floor.next() {
                 break;
             }
-            self.dir.remove(&segment_name(oldest.first))?;
+            self.dir.remove(&segment_name(oldest.first)).map_err(WriteError::of)?;
             self.segments.remove(0);
+            self.dir.sync().map_err(WriteError::Fatal)?;
         }
         Ok(())
     }
@@ -174,15 +177,18 @@ impl Writer {
     /// Makes the ballast file when it is not there.
     pub fn keep_ballast(&self) -> Result<(), WriteError> {
         let len = self.options.ballast_bytes;
-        let made = match self.dir.open(BALLAST) {
+        let file = match self.dir.open(BALLAST) {
             Ok(file) if file.len().map_err(WriteError::Fatal)? >= len => return Ok(()),
-            Ok(file) => file.allocate(len),
-            Err(_) => self.dir.create(BALLAST).and_then(|file| file.allocate(len)),
+            Ok(file) => Ok(file),
+            Err(_) => self.dir.create(BALLAST),
         };
-        made.map_err(|e| {
-            self.release_ballast();
-            WriteError::of(e)
-        })
+        match file.and_then(|file| file.allocate(len).map(|()| file)) {
+            Ok(file) => file.sync().and_then(|()| self.dir.sync()).map_err(WriteError::Fatal),
+            Err(e) => {
+                self.release_ballast();
+                Err(WriteError::of(e))
+            }
+        }
     }
 
     /// Gives the ballast's space to whoever deletes.
