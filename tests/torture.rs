@@ -79,15 +79,16 @@ fn acknowledged_bytes(server: &Server) -> Option<u64> {
 struct Nemesis {
     server_kills: u64,
     shipper_kills: u64,
+    acknowledged: u64,
 }
 
 impl Nemesis {
     /// Kills one or both, mostly once something has moved since the last time, sometimes at once: in recovery.
     fn strike(&mut self, dice: &mut Dice, server: &mut Server, shipper: &mut Shipper) {
         if dice.below(3) > 0 {
-            let before = wait_for("status", || acknowledged_bytes(server));
-            let written_more = || acknowledged_bytes(server).filter(|&now| now > before);
-            wait_for("progress between kills", written_more);
+            // Lines have been written since the last strike, so this must grow.
+            let more = || acknowledged_bytes(server).filter(|&now| now > self.acknowledged);
+            self.acknowledged = wait_for("progress between kills", more);
         }
         let victim = dice.below(3);
         if victim != 0 {
@@ -117,7 +118,7 @@ fn kill_nine_loses_and_doubles_nothing() {
     let mut server = Server::start(dir.path(), &[]);
     let mut shipper = Shipper::start(dir.path(), server.ingest, &[], &[&glob]);
     let mut writers: Vec<_> = (0..FILES).map(|n| Writer::new(&logs, n)).collect();
-    let mut nemesis = Nemesis { server_kills: 0, shipper_kills: 0 };
+    let mut nemesis = Nemesis { server_kills: 0, shipper_kills: 0, acknowledged: 0 };
     while nemesis.server_kills + nemesis.shipper_kills < kills {
         for _ in 0..LINES_BETWEEN_KILLS {
             let writer = &mut writers[dice.below(FILES) as usize];
