@@ -27,7 +27,7 @@ const ROTATE_BYTES: u64 = 256 << 10;
 const ROTATED_FILES: u32 = 3;
 /// Lines written at the start, as if the fleet had been running for [`PAST`] already.
 const PAST_LINES: u32 = 2_000;
-const PAST: Duration = Duration::from_secs(600);
+const PAST: Duration = Duration::from_secs(10);
 /// How often due lines are written.
 const WRITE_TICK: Duration = Duration::from_millis(50);
 /// How often progress is shown.

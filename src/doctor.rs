@@ -96,16 +96,16 @@ pub fn examine(config: &Config, clock: &dyn Clock) -> Vec<Finding> {
     for glob in &config.tail {
         check_glob(glob, &mut watched, &mut found);
     }
-    if config.tail.is_empty() {
-        let advice = "name files with `tail = [\"GLOB\"]` in the configuration, or as arguments of doctor";
-        found.push(Finding::trouble("no files are to be tailed".to_owned(), advice));
-    }
     found.extend(check_watches(watched.dirs));
     found.push(check_descriptors(watched.files.len() as u64));
     found.extend(check_logrotate(Path::new("/etc"), &watched.files));
     found.push(check_clock(clock.now(), &watched.files));
     found.extend(check_data(&config.data.dir));
-    check_server(config, &mut found);
+    let receives = check_server(config, &mut found);
+    if config.tail.is_empty() && !receives {
+        let advice = "name files with `tail = [\"GLOB\"]` in the configuration, or as arguments of doctor";
+        found.push(Finding::trouble("no files are to be tailed".to_owned(), advice));
+    }
     found
 }
 
@@ -271,14 +271,15 @@ fn check_data(dir: &Path) -> Vec<Finding> {
     found
 }
 
-/// Ports, and what the server says of itself when there is one.
-fn check_server(config: &Config, found: &mut Vec<Finding>) {
+/// Ports, and what the server says of itself when there is one; true when it receives lines from somewhere.
+fn check_server(config: &Config, found: &mut Vec<Finding>) -> bool {
     let http = config.http.listen;
     let server = Server::new(&format!("http://{http}")).expect("a URL of ours");
+    let mut receives = false;
     match fetch_version(&server) {
         Ok(version) => {
             found.push(Finding::fine(format!("{version} answers at http://{http}")));
-            check_status(&server, found);
+            receives = check_status(&server, found);
         }
         Err(_) if is_free(http) => {
             let seen = format!("no server runs at http://{http}");
@@ -292,6 +293,7 @@ fn check_server(config: &Config, found: &mut Vec<Finding>) {
     if let Some(to) = &config.ship.to {
         found.push(check_router(to));
     }
+    receives
 }
 
 fn is_free(address: SocketAddr) -> bool {
@@ -317,9 +319,10 @@ fn check_router(to: &str) -> Finding {
     }
 }
 
-fn check_status(server: &Server, found: &mut Vec<Finding>) {
+/// What a server says is wrong; true when it has sources.
+fn check_status(server: &Server, found: &mut Vec<Finding>) -> bool {
     let Ok(status) = fetch_status(server) else {
-        return;
+        return false;
     };
     for follower in status.followers.iter().filter(|follower| follower.lag > 0) {
         let seen = format!("{} is {} records behind the journal", follower.name, follower.lag);
@@ -338,11 +341,10 @@ fn check_status(server: &Server, found: &mut Vec<Finding>) {
         ));
     }
     for error in &status.errors {
-        found.push(Finding::trouble(
-            format!("{} {}", error.time, error.message),
-            "an error the server has met",
-        ));
+        let seen = format!("{} {}", error.time, error.message);
+        found.push(Finding::trouble(seen, "an error the server has met"));
     }
+    !status.sources.is_empty()
 }
 
 #[cfg(test)]

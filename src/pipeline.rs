@@ -14,10 +14,9 @@ use crate::http::{self, Api, SEARCHES_MAX, Watchdog};
 use crate::terminal::note;
 use logweir_base::dir::{RealDir, SharedDir};
 use logweir_base::time::{Clock, SystemClock};
-use logweir_indexer::{Indexer, IndexerConfig};
-use logweir_router::config::{JournalOptions, RouterConfig};
+use logweir_indexer::Indexer;
 use logweir_router::{Fatal, Pace, Router};
-use logweir_shipper::{RedactRule, ShipConfig, ShipperStatus};
+use logweir_shipper::ShipperStatus;
 use std::fmt::Display;
 use std::fs::File;
 use std::net::SocketAddr;
@@ -56,7 +55,7 @@ impl Server {
         let lock = lock(&data)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let router = open_router(&config, &data, &clock)?;
-        let indexer = Indexer::open(open_dir(&data, "index")?, router.journal_id(), indexer_config(&config))
+        let indexer = Indexer::open(open_dir(&data, "index")?, router.journal_id(), config.indexer())
             .map_err(|e| e.to_string())?;
         let store = indexer.store();
         let starting = router.durable();
@@ -158,7 +157,7 @@ impl LocalShipper {
         if config.tail.is_empty() {
             return Ok(());
         }
-        let ship = ship_config(config, self.ingest);
+        let ship = config.shipper(self.ingest);
         let (stop, stopped) = watch::channel(false);
         let status = self.status.clone();
         let work = move || {
@@ -228,49 +227,9 @@ pub fn run(config: Config, reread: Reread) -> Result<(), Failure> {
 }
 
 fn open_router(config: &Config, data: &Path, clock: &Arc<dyn Clock>) -> Result<Arc<Router>, String> {
-    let options = RouterConfig {
-        journal: JournalOptions {
-            segment_bytes: config.journal.segment_size.0,
-            disk_bytes_max: config.journal.size_max.0,
-            ballast_bytes: config.journal.ballast_size.0,
-        },
-        ring_bytes: bytes(config.journal.recent_size.0),
-        in_flight_bytes: bytes(config.ingest.memory_max.0),
-        window_bytes: config.ingest.window.0,
-        connections_max: config.ingest.connections_max as usize,
-    };
-    let router =
-        Router::open(&options, open_dir(data, "journal")?, clock.clone()).map_err(|e| e.to_string())?;
+    let router = Router::open(&config.router(), open_dir(data, "journal")?, clock.clone())
+        .map_err(|e| e.to_string())?;
     Ok(Arc::new(router))
-}
-
-fn indexer_config(config: &Config) -> IndexerConfig {
-    IndexerConfig {
-        block_bytes: bytes(config.index.block_size.0),
-        run_bytes: bytes(config.index.run_size.0),
-        split_lines_max: config.index.split_lines_max,
-        split_age: config.index.split_age_max.0,
-        tail_bytes_max: bytes(config.index.tail_size_max.0),
-        retention_age: Some(config.retention.age_max.0),
-        retention_bytes: config.retention.size_max.map(|size| size.0),
-        workers: config.index.workers as usize,
-    }
-}
-
-fn ship_config(config: &Config, ingest: SocketAddr) -> ShipConfig {
-    let state = config.ship.state.clone().unwrap_or_else(|| config.data.dir.join("shipper"));
-    let mut ship = ShipConfig::new(ingest.to_string(), state, config.tail.clone());
-    ship.name.clone_from(&config.ship.name);
-    if let Some(host) = &config.ship.host {
-        ship.host.clone_from(host);
-    }
-    ship.labels.clone_from(&config.ship.labels);
-    let rule = |redact: &crate::config::Redact| RedactRule {
-        name: redact.name.clone(),
-        regex: redact.regex.clone(),
-    };
-    ship.redact = config.redact.iter().map(rule).collect();
-    ship
 }
 
 /// What a reload does: all of the new configuration is right and journaled before any of it counts.
@@ -350,9 +309,4 @@ fn bind(runtime: &Runtime, address: SocketAddr) -> Result<TcpListener, String> {
 
 fn address_of(listener: &TcpListener) -> Result<SocketAddr, String> {
     listener.local_addr().map_err(|e| e.to_string())
-}
-
-/// A configured size as memory knows it.
-fn bytes(size: u64) -> usize {
-    usize::try_from(size).unwrap_or(usize::MAX)
 }

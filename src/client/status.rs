@@ -188,8 +188,10 @@ fn print<W: Write>(status: &Status, screen: &mut Screen<W>) -> io::Result<()> {
 }
 
 fn print_source<W: Write>(source: &SourceStatus, screen: &mut Screen<W>) -> io::Result<()> {
-    let behind = source.size.map(|size| size.saturating_sub(source.position));
-    let of = source.size.map_or(String::new(), |size| format!(" of {size}"));
+    // The size was looked at a moment ago; what has arrived since is at least as much.
+    let known = source.size.map(|size| size.max(source.position));
+    let behind = known.map(|size| size - source.position);
+    let of = known.map_or(String::new(), |size| format!(" of {size}"));
     let backlog = behind.filter(|&b| b > 0).map_or(String::new(), |b| format!(", {} behind", size(b)));
     let tone = if backlog.is_empty() { Tone::Plain } else { Tone::Warn };
     let SourceStatus { host, path, position, state, .. } = source;

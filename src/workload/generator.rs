@@ -12,7 +12,7 @@ use logweir_base::time::Timestamp;
 const START_SECONDS: i64 = 1_735_689_600;
 /// Microseconds between two lines: 0 to this, so 1,000 lines a second on average.
 const STEP_US: u64 = 2_000;
-/// Traces under way at a time, and so how far the lines of one trace lie apart.
+/// Traces under way at a time when all services take part, and so how far the lines of one trace lie apart.
 const TRACES_OPEN: usize = 64;
 /// The fewest and the most lines of a trace.
 const TRACE_LINES: (u64, u64) = (3, 12);
@@ -87,7 +87,8 @@ impl Generator {
         let start = START_SECONDS + (seed % 86_400) as i64;
         let rare_at = std::array::from_fn(|_| dice.below(RARE_EVERY));
         let services = services.clamp(1, SERVICES.len());
-        let traces = (0..TRACES_OPEN).map(|_| begin_trace(&mut dice, services)).collect();
+        let traces_open = (TRACES_OPEN * services).div_ceil(SERVICES.len());
+        let traces = (0..traces_open).map(|_| begin_trace(&mut dice, services)).collect();
         Self {
             dice,
             services,
