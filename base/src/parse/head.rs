@@ -6,7 +6,7 @@
 
 use super::json::{Parser, Shape, Value};
 use super::number::Number;
-use super::role::{Role, role_of};
+use super::role::Role;
 use super::severity::Severity;
 use crate::batch::{BadBatch, Batch, BatchLine, LineMeta};
 use crate::entry::{Line, LineBatch, trim_line_ending};
@@ -67,8 +67,8 @@ pub fn look(
 /// Reads the head of one line; `service` is called with the service's name, at most once.
 pub(crate) fn head_of(line: &[u8], parser: &mut Parser, mut service: impl FnMut(&str)) -> Head {
     let mut head = Head::default();
-    let shape = parser.walk(line, |path, value| {
-        head.take(role_of(path), value, &mut service);
+    let shape = parser.fields(line, |field, value| {
+        head.take(field.role, value, &mut service);
         match &head {
             Head { time: Some(_), severity: Some(_), service: true } => ControlFlow::Break(()),
             _ => ControlFlow::Continue(()),

@@ -7,6 +7,7 @@
 //! Limits: [`DEPTH_MAX`] levels, [`NODES_MAX`] keys, values and containers. A line beyond them, a line that is not
 //! one well-formed object in UTF-8, and a number that no 64-bit integer or float holds make the line plain text.
 
+use super::role::{Field, RoleCache};
 use simd_json::{Buffers, Node, StaticNode, Tape};
 use std::ops::ControlFlow;
 
@@ -52,6 +53,7 @@ pub struct Parser {
     buffers: Buffers,
     tape: Tape<'static>,
     path: String,
+    roles: RoleCache,
     /// Lower-cased tokens and normalised ids.
     pub(crate) scratch: Vec<u8>,
 }
@@ -76,6 +78,7 @@ impl Parser {
             buffers: new_buffers(),
             tape: Tape(Vec::new()),
             path: String::new(),
+            roles: RoleCache::default(),
             scratch: Vec::new(),
         }
     }
@@ -101,6 +104,18 @@ impl Parser {
         }
         self.tape = tape.reset();
         self.shrink();
+        shape
+    }
+
+    /// As [`Parser::walk`], with what each path stands for.
+    pub(crate) fn fields(
+        &mut self,
+        line: &[u8],
+        mut visit: impl FnMut(Field<'_>, Value<'_>) -> ControlFlow<()>,
+    ) -> Shape {
+        let mut roles = std::mem::take(&mut self.roles);
+        let shape = self.walk(line, |path, value| visit(roles.field(path), value));
+        self.roles = roles;
         shape
     }
 

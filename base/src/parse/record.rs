@@ -3,7 +3,7 @@
 use super::LineView;
 use super::id::canonical;
 use super::json::{Parser, Shape, Value};
-use super::role::{Role, role_of};
+use super::role::Role;
 use super::severity::Severity;
 use crate::frame::{Gap, Resource};
 use crate::time::Timestamp;
@@ -36,8 +36,8 @@ impl Record {
     /// Reads the whole line.
     pub fn of(view: &LineView<'_>, parser: &mut Parser) -> Self {
         let mut found = Found::default();
-        let shape = parser.walk(view.text, |path, value| {
-            found.take(role_of(path), value);
+        let shape = parser.fields(view.text, |field, value| {
+            found.take(field.role, value);
             ControlFlow::Continue(())
         });
         if shape == Shape::Plain {

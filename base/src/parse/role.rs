@@ -3,6 +3,8 @@
 //! Paths are compared folded: lower-cased, without `.` `_` `-` `@` `/`, so `trace_id`, `traceId` and `trace.id` are one.
 //! Some loggers put everything one level down; such wrappers are taken off first.
 
+use super::hash::Scope;
+
 /// The part a field plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -123,6 +125,62 @@ fn role_of_folded(folded: &[u8]) -> Role {
     }
 }
 
+/// A field's name and what it stands for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Field<'a> {
+    pub(crate) path: &'a str,
+    pub(crate) role: Role,
+    pub(crate) scope: Scope,
+}
+
+/// Remembers what paths stand for: a service writes the same few on every line. Direct-mapped, so bounded; it holds
+/// the paths themselves, so that no two are ever taken for one.
+#[derive(Default)]
+pub(crate) struct RoleCache {
+    slots: Vec<Option<(Box<str>, Role, Scope)>>,
+}
+
+/// Slots of a cache; a power of two.
+const CACHE_SLOTS: usize = 512;
+/// Longer paths are not worth their place.
+const CACHED_BYTES_MAX: usize = 64;
+
+impl RoleCache {
+    /// As [`role_of`], and the scope that follows from it.
+    #[inline]
+    pub(crate) fn field<'a>(&mut self, path: &'a str) -> Field<'a> {
+        let slot = slot_of(path.as_bytes());
+        match self.slots.get(slot) {
+            Some(Some((known, role, scope))) if **known == *path => {
+                Field { path, role: *role, scope: *scope }
+            }
+            _ => self.miss(path, slot),
+        }
+    }
+
+    #[cold]
+    fn miss<'a>(&mut self, path: &'a str, slot: usize) -> Field<'a> {
+        let role = role_of(path);
+        let scope = Scope::of(path, role);
+        if path.len() <= CACHED_BYTES_MAX {
+            self.slots.resize_with(CACHE_SLOTS, || None);
+            self.slots[slot] = Some((path.into(), role, scope));
+        }
+        Field { path, role, scope }
+    }
+}
+
+/// Its length and its ends tell most paths apart.
+#[inline]
+fn slot_of(path: &[u8]) -> usize {
+    let ends = match (path.first_chunk::<8>(), path.last_chunk::<8>()) {
+        (Some(first), Some(last)) => u64::from_le_bytes(*first) ^ u64::from_le_bytes(*last).rotate_left(21),
+        _ => path.iter().fold(0, |ends, &byte| ends << 8 | u64::from(byte)),
+    };
+    let mixed = (ends ^ path.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> 55) as usize % CACHE_SLOTS
+}
+
 /// `None` when it is longer than any known name.
 fn fold<'b>(path: &str, buffer: &'b mut [u8; FOLDED_BYTES_MAX]) -> Option<&'b [u8]> {
     let mut len = 0;
@@ -136,6 +194,17 @@ fn fold<'b>(path: &str, buffer: &'b mut [u8; FOLDED_BYTES_MAX]) -> Option<&'b [u
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cached_role_is_the_role() {
+        let mut cache = RoleCache::default();
+        let paths =
+            ["message", "fields.message", "", "a", "trace_id", "http.status", "no_such_field_is_known"];
+        for path in paths.iter().cycle().take(3 * paths.len()) {
+            let field = cache.field(path);
+            assert_eq!((field.path, field.role, field.scope), (*path, role_of(path), Scope::of_path(path)));
+        }
+    }
 
     #[test]
     fn keys_of_all_loggers() {

@@ -9,7 +9,7 @@ use super::hash::{Scope, Term, id_of, severity_word};
 use super::id::canonical;
 use super::json::{Parser, Shape, Value};
 use super::number::Number;
-use super::role::{Role, role_of};
+use super::role::{Field, Role, RoleCache};
 use super::tokens::{Token, tokens, tokens_lossy};
 use crate::frame::Resource;
 use std::ops::ControlFlow;
@@ -21,8 +21,11 @@ pub struct Terms {
     pub words: Vec<u64>,
     /// For the id table: tokens of which there are nearly as many as lines.
     pub ids: Vec<u64>,
-    /// The source whose words are in `words` already.
-    resource: Option<Resource>,
+    /// The words of the latest source, and whether they have been added since the last clear.
+    resource: Resource,
+    resource_words: Vec<u64>,
+    resource_ids: Vec<u64>,
+    resource_added: bool,
 }
 
 impl Terms {
@@ -30,15 +33,15 @@ impl Terms {
     pub fn clear(&mut self) {
         self.words.clear();
         self.ids.clear();
-        self.resource = None;
+        self.resource_added = false;
     }
 
     /// Appends everything a query may look for in this line.
     pub fn add(&mut self, view: &LineView<'_>, parser: &mut Parser) {
         let mut scratch = std::mem::take(&mut parser.scratch);
         self.add_view(view, &mut scratch);
-        let shape = parser.walk(view.text, |path, value| {
-            self.add_field(path, value, &mut scratch);
+        let shape = parser.fields(view.text, |field, value| {
+            self.add_field(field, value, &mut scratch);
             ControlFlow::Continue(())
         });
         if shape == Shape::Plain {
@@ -54,22 +57,34 @@ impl Terms {
     fn add_view(&mut self, view: &LineView<'_>, scratch: &mut Vec<u8>) {
         self.words.push(severity_word(view.severity.class()));
         self.add_text(Scope::service(), view.service, scratch);
-        if self.resource.as_ref() != Some(view.resource) {
-            self.add_text(Scope::host(), &view.resource.host, scratch);
-            self.add_text(Scope::of_path("file"), &view.resource.path, scratch);
-            for (key, value) in &view.resource.labels {
-                self.add_field(key, Value::Str(value), scratch);
-            }
-            self.resource = Some(view.resource.clone());
+        if !self.resource_added || self.resource != *view.resource {
+            self.add_resource(view.resource, scratch);
         }
     }
 
-    fn add_field(&mut self, path: &str, value: Value<'_>, scratch: &mut Vec<u8>) {
-        let role = role_of(path);
+    /// A source's words are the same on all its lines, so they are added once for the lines between two clears.
+    fn add_resource(&mut self, resource: &Resource, scratch: &mut Vec<u8>) {
+        if self.resource_words.is_empty() || self.resource != *resource {
+            let mut own = Self::default();
+            own.add_text(Scope::host(), &resource.host, scratch);
+            own.add_text(Scope::of_path("file"), &resource.path, scratch);
+            for (key, value) in &resource.labels {
+                own.add_field(RoleCache::default().field(key), Value::Str(value), scratch);
+            }
+            self.resource = resource.clone();
+            self.resource_words = own.words;
+            self.resource_ids = own.ids;
+        }
+        self.words.extend_from_slice(&self.resource_words);
+        self.ids.extend_from_slice(&self.resource_ids);
+        self.resource_added = true;
+    }
+
+    fn add_field(&mut self, field: Field<'_>, value: Value<'_>, scratch: &mut Vec<u8>) {
+        let Field { role, scope, .. } = field;
         if role == Role::Time {
             return;
         }
-        let scope = Scope::of(path, role);
         match value {
             Value::Str(text) => self.add_text(scope, text, scratch),
             Value::Bool(true) => self.words.push(scope.word(b"true")),

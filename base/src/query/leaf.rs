@@ -344,11 +344,6 @@ fn failure(tokens: &[Box<[u8]>]) -> Vec<usize> {
     fail
 }
 
-/// The part a field plays, looked up only when some leaf asks.
-pub(super) fn role_for(path: &str, wanted: bool) -> Role {
-    if wanted { role_of(path) } else { Role::Other }
-}
-
 /// Whether a field that the source gives to all its lines makes the leaf true: its host, its path, its labels.
 pub(super) fn source_matches(leaf: &Leaf, resource: &Resource, scratch: &mut Vec<u8>) -> bool {
     let own = [("host", Role::Host, resource.host.as_str()), ("file", Role::Other, resource.path.as_str())];

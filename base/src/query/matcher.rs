@@ -3,11 +3,10 @@
 //! What the view alone decides is decided first; when that is enough the line is not read. Otherwise one walk over
 //! the line shows every field to every leaf still open.
 
-use super::leaf::{Leaf, Node, compile, role_for};
-use super::prefilter::{self, SourceFields};
+use super::leaf::{Leaf, Node, compile};
+use super::prefilter::{self, Prefilter, SourceFields};
 use super::{Query, leaf};
-use crate::parse::{LineView, Parser, Shape, Value};
-use regex::bytes::Regex;
+use crate::parse::{LineView, Parser, Role, Shape, Value};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -27,9 +26,9 @@ struct Program {
     leaves: Vec<Leaf>,
     reads_role: bool,
     /// Holds for whole blocks.
-    block_filter: Option<Regex>,
+    block_filter: Option<Prefilter>,
     /// Holds for a line whose source's fields make no leaf true.
-    line_filter: Option<Regex>,
+    line_filter: Option<Prefilter>,
 }
 
 impl Clone for Matcher {
@@ -56,8 +55,8 @@ impl Matcher {
         Self { program, known, parser: Parser::new(), scratch: Vec::new() }
     }
 
-    /// If `Some`: the text of every matching line contains a match of it, so what has none need not be judged.
-    pub fn prefilter(&self) -> Option<&Regex> {
+    /// If `Some`: it matches the text of every matching line, so what it does not match need not be judged.
+    pub fn prefilter(&self) -> Option<&Prefilter> {
         self.program.block_filter.as_ref()
     }
 
@@ -97,8 +96,7 @@ impl Matcher {
     /// Decides all leaves that are open.
     fn judge_line(&mut self, program: &Program, line: &[u8]) {
         let (known, scratch) = (&mut self.known, &mut self.scratch);
-        let shape = self.parser.walk(line, |path, value| {
-            let role = role_for(path, program.reads_role);
+        let mut judge = |path: &str, role: Role, value: Value<'_>| {
             let mut open = false;
             for (known, leaf) in known.iter_mut().zip(&program.leaves) {
                 if known.is_none() {
@@ -107,7 +105,11 @@ impl Matcher {
                 }
             }
             if open { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        });
+        };
+        let shape = match program.reads_role {
+            true => self.parser.fields(line, |field, value| judge(field.path, field.role, value)),
+            false => self.parser.walk(line, |path, value| judge(path, Role::Other, value)),
+        };
         for (known, leaf) in known.iter_mut().zip(&program.leaves) {
             let plain = || shape == Shape::Plain && leaf.matches_plain(line, scratch);
             *known = Some(known.unwrap_or_else(plain));

@@ -29,6 +29,7 @@ mod tests;
 
 pub use candidates::Candidates;
 pub use matcher::Matcher;
+pub use prefilter::Prefilter;
 
 use std::fmt;
 use std::str::FromStr;

@@ -6,12 +6,15 @@
 
 use super::leaf::{FieldTest, Leaf, Node, Target, Words};
 use crate::parse::Role;
+use memchr::memmem;
 use regex::bytes::Regex;
 
 /// Shorter texts are found in nearly every line.
 const BYTES_MIN: usize = 3;
 /// More alternatives than this cost more than they save.
 const ALTERNATIVES_MAX: usize = 16;
+/// Bytes of a token that are searched for before the rest is compared.
+const WINDOW_BYTES: usize = 4;
 /// The last group of a UUID; whole in every spelling of an id.
 const ID_TAIL_BYTES: usize = 12;
 
@@ -22,11 +25,68 @@ pub(super) enum SourceFields {
     DoNot,
 }
 
-/// A regular expression that matches in the text of every matching line; `None` when the query has none.
-pub(super) fn of(node: &Node, leaves: &[Leaf], source: SourceFields) -> Option<Regex> {
+/// Finds what the text of a matching line must contain: one of some tokens in any case, or an escape that may hide one.
+#[derive(Debug)]
+pub struct Prefilter {
+    needles: Vec<Needle>,
+    /// U+212A, the one character outside ASCII whose lower case, `k`, is within.
+    kelvin_sign: bool,
+}
+
+/// A token, found by four bytes of it that are rare.
+#[derive(Debug)]
+struct Needle {
+    token: String,
+    /// All spellings of the window in upper and lower case, so that the search is one for a few literals.
+    window: Regex,
+    window_at: usize,
+}
+
+/// The filter of a compiled query; `None` when its lines need not contain anything in particular.
+pub(super) fn of(node: &Node, leaves: &[Leaf], source: SourceFields) -> Option<Prefilter> {
     let needed = needed(node, leaves, source)?;
-    let alternatives: Vec<String> = needed.iter().map(|text| regex::escape(text)).collect();
-    Regex::new(&format!(r"(?i:{})|\\u", alternatives.join("|"))).ok()
+    let kelvin_sign = needed.iter().any(|token| token.contains('k'));
+    let needles = needed.into_iter().map(Needle::new).collect::<Option<Vec<_>>>()?;
+    Some(Prefilter { needles, kelvin_sign })
+}
+
+impl Prefilter {
+    /// Whether `text`, a line or a block of lines, may contain a matching line.
+    pub fn is_match(&self, text: &[u8]) -> bool {
+        self.needles.iter().any(|needle| needle.is_in(text))
+            || memmem::find(text, br"\u").is_some()
+            || (self.kelvin_sign && memmem::find(text, "\u{212a}".as_bytes()).is_some())
+    }
+}
+
+impl Needle {
+    fn new(token: String) -> Option<Self> {
+        let len = token.len().min(WINDOW_BYTES);
+        let rareness = |window: &[u8]| window.iter().map(|&byte| rareness(byte)).sum::<usize>();
+        let windows = token.as_bytes().windows(len).enumerate();
+        let (window_at, _) = windows.max_by_key(|(_, window)| rareness(window))?;
+        let pattern = format!("(?i-u:{})", regex::escape(&token[window_at..window_at + len]));
+        Some(Self { window: Regex::new(&pattern).ok()?, window_at, token })
+    }
+
+    fn is_in(&self, text: &[u8]) -> bool {
+        let mut from = 0;
+        while let Some(found) = self.window.find_at(text, from) {
+            let whole =
+                found.start().checked_sub(self.window_at).and_then(|at| text.get(at..at + self.token.len()));
+            if whole.is_some_and(|whole| whole.eq_ignore_ascii_case(self.token.as_bytes())) {
+                return true;
+            }
+            from = found.start() + 1;
+        }
+        false
+    }
+}
+
+/// Bytes of tokens from the most frequent in JSON logs to the rarest, by and large.
+fn rareness(byte: u8) -> usize {
+    const BY_FREQUENCY: &[u8] = b"e01234t56a789nisorcdlmupfgbhvyw_kxzjq";
+    BY_FREQUENCY.iter().position(|&known| known == byte).unwrap_or(BY_FREQUENCY.len())
 }
 
 /// Texts of which each matching line contains at least one.
