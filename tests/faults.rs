@@ -2,10 +2,13 @@
 
 mod common;
 
+use bytes::BytesMut;
 use common::{Server, Shipper, get_any, logweir, path_text, ship_once, try_ship_once, wait_for};
+use logweir_base::frame::{Frame, Hello, RawFrame};
 use rustix::process::Signal;
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 
 fn write_lines(path: &Path, word: &str, count: usize) {
@@ -28,6 +31,10 @@ fn copy_dir(from: &Path, to: &Path) {
     }
 }
 
+fn status(server: &Server) -> Option<serde_json::Value> {
+    serde_json::from_str(&get_any(server.http, "/api/v1/status").1).ok()
+}
+
 struct World {
     dir: tempfile::TempDir,
     server: Server,
@@ -41,6 +48,15 @@ impl World {
     fn with(extra: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let server = Server::start(dir.path(), extra);
+        Self { dir, server }
+    }
+
+    /// A world whose server writes a split every 20 lines.
+    fn with_small_splits() -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("logweir.toml");
+        fs::write(&file, "[index]\nrun_size = \"1KiB\"\nsplit_lines_max = 20\n").expect("writes");
+        let server = Server::start(dir.path(), &["-c", path_text(&file)]);
         Self { dir, server }
     }
 
@@ -116,21 +132,31 @@ fn d16_a_second_process_on_the_same_directory_is_refused() {
     assert_eq!(code, Some(1), "{errors}");
 }
 
-/// D15: an index that belongs to another journal, or is ahead of its journal, is refused with instructions.
+/// D15: an index that belongs to another journal is refused with instructions; one that is simply gone is built anew.
 #[test]
 fn d15_an_index_of_another_journal_is_refused() {
-    let mut world = World::new();
+    let mut world = World::with_small_splits();
     let log = world.path("app.log");
-    write_lines(&log, "x", 10);
+    write_lines(&log, "x", 400);
     world.ship(&log);
-    assert_eq!(world.server.process.terminate(), Some(0), "{}", world.server.process.output());
-    let mut other = World::new();
-    assert_eq!(other.server.process.terminate(), Some(0));
+    let mut other = World::with_small_splits();
+    let other_log = other.path("app.log");
+    write_lines(&other_log, "y", 400);
+    other.ship(&other_log);
+    for world in [&mut world, &mut other] {
+        wait_for("a split", || (status(&world.server)?["index"]["splits"].as_u64()? > 0).then_some(()));
+        assert_eq!(world.server.process.terminate(), Some(0), "{}", world.server.process.output());
+    }
     fs::remove_dir_all(world.path("data/index")).expect("the index goes");
     copy_dir(&other.path("data/index"), &world.path("data/index"));
-    // A fresh index that has committed nothing belongs to no journal yet and may follow any; a committed one may not.
+    world.server.restart_unready();
+    let code = wait_for("the server to refuse", || world.server.process.exit_code());
+    assert_eq!(code, Some(1));
+    assert!(world.server.process.output().contains("journal"), "{}", world.server.process.output());
+
+    fs::remove_dir_all(world.path("data/index")).expect("the index goes");
     world.server.restart();
-    assert_eq!(world.server.count("*"), 10, "an empty index is filled from the journal");
+    assert_eq!(world.server.count("x"), 400, "an index that is gone is filled from the journal");
 }
 
 /// S01, S02: SIGTERM ends server and shipper cleanly, also when the server cannot be reached.
@@ -201,7 +227,7 @@ fn post(port: u16, path: &str) -> (u16, String) {
     (response.status().as_u16(), body)
 }
 
-/// T40: a clone of a host (same name, other boot) is refused while the original is alive.
+/// T40: a clone of a host (same name, another boot) is refused while the original is alive.
 #[test]
 fn t40_a_clone_is_refused_while_the_original_lives() {
     let world = World::new();
@@ -210,12 +236,43 @@ fn t40_a_clone_is_refused_while_the_original_lives() {
     let _original =
         Shipper::start(world.dir.path(), world.server.ingest, &["--name", "web-1"], &[path_text(&log)]);
     wait_for("the original to deliver", || (world.server.count("*") == 3).then_some(()));
-    let sources = wait_for("status", || {
-        let status: serde_json::Value =
-            serde_json::from_str(&get_any(world.server.http, "/api/v1/status").1).ok()?;
-        Some(status["sources"].as_array()?.len())
-    });
-    assert_eq!(sources, 1);
+    let hello =
+        |shipper: &str| Hello { shipper: shipper.into(), boot_id: "another".into(), instance: "i".into() };
+    assert!(matches!(say_hello(world.server.ingest, hello("web-1")), Frame::Refused { .. }));
+    assert!(matches!(say_hello(world.server.ingest, hello("web-2")), Frame::Welcome { .. }));
+}
+
+/// What the server answers to a handshake.
+fn say_hello(ingest: u16, hello: Hello) -> Frame {
+    let mut stream = TcpStream::connect(("127.0.0.1", ingest)).expect("connects");
+    stream.write_all(&Frame::Hello(hello).encode()).expect("sends");
+    let mut received = BytesMut::new();
+    loop {
+        if let Some(frame) = RawFrame::take(&mut received).expect("good frames") {
+            return frame.decode().expect("a good body");
+        }
+        let mut buf = [0; 4096];
+        let n = stream.read(&mut buf).expect("answers");
+        assert!(n > 0, "closed without an answer");
+        received.extend_from_slice(&buf[..n]);
+    }
+}
+
+/// N07, N10: garbage, half frames and silence on the ingest port harm nobody else.
+#[test]
+fn n10_garbage_on_the_ingest_port_is_dropped() {
+    let world = World::new();
+    let mut held = Vec::new();
+    for garbage in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0; 100], &[0xff; 5000], b"x", b""] {
+        let mut stream = TcpStream::connect(("127.0.0.1", world.server.ingest)).expect("connects");
+        // The server may have closed already; that is the point.
+        let _ = stream.write_all(garbage);
+        held.push(stream);
+    }
+    let log = world.path("app.log");
+    write_lines(&log, "x", 3);
+    world.ship(&log);
+    assert_eq!(world.server.count("*"), 3);
 }
 
 /// Bad input gets a reason and a status, never a crash.
