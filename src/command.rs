@@ -10,7 +10,7 @@ use crate::demo;
 use crate::doctor;
 use crate::pipeline;
 use crate::ship;
-use crate::terminal::{self, Screen, note};
+use crate::terminal::{self, Screen, note, say};
 use crate::workload::{self, Workload};
 use clap::Parser;
 use logweir_base::time::SystemClock;
@@ -66,10 +66,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Restore(args) => copied("restored", backup::restore(&args.dir, &args.data, &mut progress)),
         Command::Doctor(args) => doctor::run(&args),
         Command::Run(args) => serve(args),
-        Command::Demo(args) => demo::run(&args, |config| {
-            let same = config.clone();
-            pipeline::Server::start(config, Box::new(move || Ok(same.clone())))
-        }),
+        Command::Demo(args) => demo::run(&args),
     }
 }
 
@@ -109,13 +106,13 @@ fn generate(args: &GenArgs) -> Result<(), Failure> {
     let workload = Workload { lines: args.lines, seed: args.seed, rate: args.rate };
     let truth = workload::write(workload, &args.dir, &SystemClock)
         .map_err(|e| Failure::Failed(format!("cannot write to {}: {e}", args.dir.display())))?;
-    note(&format!("{} lines, {} bytes, {} to {}", truth.lines, truth.bytes, truth.first, truth.last));
+    say(&format!("{} lines, {} bytes, {} to {}", truth.lines, truth.bytes, truth.first, truth.last));
     Ok(())
 }
 
 fn validate(args: &ValidateArgs) -> Result<(), Failure> {
     load(&args.files, Exposure::AsConfigured)?;
-    note("fine");
+    say("fine");
     Ok(())
 }
 
@@ -154,6 +151,6 @@ fn progress(text: &str) {
 
 fn copied(done: &str, outcome: io::Result<Copied>) -> Result<(), Failure> {
     let Copied { files, bytes } = outcome.map_err(|e| Failure::Failed(e.to_string()))?;
-    note(&format!("{done}: {files} files of {bytes} bytes"));
+    say(&format!("{done}: {files} files of {bytes} bytes"));
     Ok(())
 }

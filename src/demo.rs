@@ -2,14 +2,14 @@
 //! indexes them, and the person at the terminal is told what to try. Ctrl-C ends it and removes everything.
 
 use crate::args::DemoArgs;
-use crate::client::{Server as Remote, fetch_status};
 use crate::command::Failure;
 use crate::config::Config;
-use crate::terminal::note;
+use crate::pipeline::Server;
+use crate::terminal::{self, note, say};
 use crate::workload::{Generator, Level, SERVICES, user_id};
 use crossbeam::channel::{Receiver, bounded, select, tick};
 use logweir_base::time::{Clock, SystemClock, Timestamp};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -32,6 +32,8 @@ const PAST: Duration = Duration::from_secs(10);
 const WRITE_TICK: Duration = Duration::from_millis(50);
 /// How often progress is shown.
 const PROGRESS_TICK: Duration = Duration::from_secs(1);
+/// Every how manieth progress is shown where it cannot be shown in place.
+const PROGRESS_EVERY: u64 = 10;
 /// The fewest lines of a trace that is worth showing.
 const SAMPLE_LINES: u32 = 5;
 
@@ -151,66 +153,71 @@ fn append_to(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).open(path)
 }
 
-/// Runs the demo until a signal. `start` starts an all-in-one server; what it returns is dropped at the end, which stops it.
-pub fn run<S>(args: &DemoArgs, start: impl FnOnce(Config) -> Result<S, String>) -> Result<(), Failure> {
+/// Runs the demo until a signal.
+pub fn run(args: &DemoArgs) -> Result<(), Failure> {
     let failed = |what: &str, error: &dyn std::fmt::Display| Failure::Failed(format!("{what}: {error}"));
     let signals = signals().map_err(|e| failed("cannot listen for Ctrl-C", &e))?;
     let dir = TempDir::create().map_err(|e| failed("cannot create a temporary directory", &e))?;
     let logs = dir.0.join("logs");
     let mut fleet =
         Fleet::new(&logs, SystemClock.now().0 as u64).map_err(|e| failed("cannot write logs", &e))?;
-    let http = free_address(args.http);
     let mut config = Config { tail: Fleet::globs(&logs), ..Config::default() };
-    config.http.listen = http;
+    config.http.listen = free_address(args.http);
     config.ingest.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     config.data.dir = dir.0.join("data");
-    let server = start(config).map_err(Failure::Failed)?;
-    let outcome = live(&mut fleet, args, http, &signals);
+    let same = config.clone();
+    let server = Server::start(config, Box::new(move || Ok(same.clone()))).map_err(Failure::Failed)?;
+    let outcome = live(&mut fleet, args, &server, &signals);
     drop(server);
-    note(&format!(
+    say(&format!(
         "\n{} lines of {FLEET_SERVICES} services written, {} files rotated; {} removed",
         fleet.lines(),
         fleet.rotations(),
         dir.0.display()
     ));
-    outcome.map_err(|e| failed("cannot write logs", &e))
+    outcome.map_err(|e| failed("cannot go on", &e))
 }
 
 /// Writes lines at their rate and tells what is going on, until a signal comes.
-fn live(fleet: &mut Fleet, args: &DemoArgs, http: SocketAddr, signals: &Receiver<i32>) -> io::Result<()> {
+fn live(fleet: &mut Fleet, args: &DemoArgs, server: &Server, signals: &Receiver<i32>) -> io::Result<()> {
     let now = SystemClock.now();
     fleet.write((0..PAST_LINES).map(|n| now.minus(PAST - PAST * n / PAST_LINES)))?;
-    let url = format!("http://{http}");
-    let remote = Remote::new(&url).expect("a URL of ours");
-    let (start, writes, progress) = (Instant::now(), tick(WRITE_TICK), tick(PROGRESS_TICK));
-    let mut greeted = false;
+    let url = format!("http://{}", server.http);
+    let (start, writes, looks, fatal) =
+        (Instant::now(), tick(WRITE_TICK), tick(PROGRESS_TICK), server.fatal());
+    let mut looked = 0;
     loop {
         select! {
             recv(signals) -> _ => return Ok(()),
+            recv(fatal) -> failure => return Err(io::Error::other(failure.map_or_else(|e| e.to_string(), |f| f.to_string()))),
             recv(writes) -> _ => {
                 let due = (start.elapsed().as_secs_f64() * f64::from(args.rate)) as u64 + u64::from(PAST_LINES);
                 let missing = due.saturating_sub(fleet.lines());
                 fleet.write((0..missing).map(|_| SystemClock.now()))?;
             }
-            recv(progress) -> _ => {
-                let searchable = fetch_status(&remote).map_or(0, |status| status.index.lines);
-                if !greeted && searchable > 0 && let Some(sample) = fleet.sample() {
-                    note(&greeting(&url, sample));
-                    greeted = true;
+            recv(looks) -> _ => {
+                let index = server.store().status();
+                let searchable = index.split_lines + index.tail_lines;
+                let Some(sample) = fleet.sample().filter(|_| searchable > 0) else {
+                    continue;
+                };
+                if looked == 0 {
+                    say(&greeting(&url, sample));
                 }
-                if greeted {
-                    show_progress(fleet, searchable);
-                }
+                show_progress(fleet, searchable, looked);
+                looked += 1;
             }
         }
     }
 }
 
-fn show_progress(fleet: &Fleet, searchable: u64) {
+/// Over the last one on a terminal; a line now and then elsewhere.
+fn show_progress(fleet: &Fleet, searchable: u64, looked: u64) {
     let (lines, rotations) = (fleet.lines(), fleet.rotations());
-    crate::terminal::progress(&format!(
-        "{lines} lines written, {searchable} searchable, {rotations} files rotated"
-    ));
+    let text = format!("{lines} lines written, {searchable} searchable, {rotations} files rotated");
+    if !terminal::progress(&text) && looked.is_multiple_of(PROGRESS_EVERY) {
+        say(&text);
+    }
 }
 
 /// What there is and what to try, with ids that exist.
@@ -254,7 +261,7 @@ fn free_address(wanted: SocketAddr) -> SocketAddr {
 }
 
 fn signals() -> io::Result<Receiver<i32>> {
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
     let (sender, receiver) = bounded(1);
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         // One is enough; the receiver is gone when the demo has ended by itself.

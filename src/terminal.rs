@@ -147,13 +147,22 @@ pub fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", lines.join("\n"));
 }
 
-/// Shows how far something is, on stderr: over the last one on a terminal, else not at all.
-pub fn progress(text: &str) {
+/// Prints a result to stdout at once, escaped, with a newline. Whoever has stopped reading does not want it.
+pub fn say(text: &str) {
+    let lines: Vec<String> = text.split('\n').map(|line| escape(line.as_bytes(), Escapes::Text)).collect();
+    let mut stdout = io::stdout().lock();
+    let _ = writeln!(stdout, "{}", lines.join("\n")).and_then(|()| stdout.flush());
+}
+
+/// Shows how far something is, in place of the last such text; false, and nothing shown, when stderr is no terminal.
+pub fn progress(text: &str) -> bool {
     let mut stderr = io::stderr().lock();
-    if stderr.is_terminal() {
+    let terminal = stderr.is_terminal();
+    if terminal {
         let _ = write!(stderr, "\r\x1b[K{}", escape(text.as_bytes(), Escapes::Text))
             .and_then(|()| stderr.flush());
     }
+    terminal
 }
 
 fn push_visible(out: &mut String, c: char) {
