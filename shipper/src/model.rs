@@ -338,5 +338,4 @@ impl Bench {
     pub fn state_dir(&self) -> StateDir {
         StateDir::lock(&self.config.state_dir).expect("not locked")
     }
-
 }

@@ -157,7 +157,10 @@ impl Tailer {
             Ok(true) => {
                 tracked.error.clear();
                 let size = tracked.found.size;
-                source.record.last_size = source.record.last_size.max(size);
+                if size > source.record.last_size {
+                    source.record.last_size = size;
+                    self.changed.insert(tracked.source);
+                }
                 self.wake(key);
             }
             Ok(false) => self.replace(key, now),
