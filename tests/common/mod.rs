@@ -1,5 +1,5 @@
 //! What the end-to-end tests share: the real binaries as child processes, the public API, waiting for conditions.
-#![allow(dead_code)] // each test binary uses its own part of it
+#![allow(dead_code, clippy::print_stdout)] // each test binary uses its own part of it
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
