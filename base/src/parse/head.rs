@@ -4,9 +4,10 @@
 //! may begin with its time, in brackets or not, and name its level soon after. A line that belongs to the one before it
 //! (a stack frame, the rest of an over-long line) takes over what that one said.
 
-use super::json::{Parser, Shape, Value};
+use super::json::{Parser, Shape, Value, as_object};
 use super::number::Number;
 use super::role::Role;
+use super::scan::scan;
 use super::severity::Severity;
 use crate::batch::{BadBatch, Batch, BatchLine, LineMeta};
 use crate::entry::{Line, LineBatch, trim_line_ending};
@@ -23,11 +24,11 @@ const LEVEL_WITHIN_BYTES: usize = 64;
 
 /// What one line says of itself.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct Head {
-    pub(crate) time: Option<Timestamp>,
-    pub(crate) severity: Option<Severity>,
-    /// Has its answer in the text given to the reader.
-    pub(crate) service: bool,
+pub(super) struct Head {
+    time: Option<Timestamp>,
+    severity: Option<Severity>,
+    /// It names its service.
+    service: bool,
 }
 
 /// Decompresses a batch and looks at each of its lines once. Lines without a readable time get `received`.
@@ -65,42 +66,68 @@ pub fn look(
 }
 
 /// Reads the head of one line; `service` is called with the service's name, at most once.
-pub(crate) fn head_of(line: &[u8], parser: &mut Parser, mut service: impl FnMut(&str)) -> Head {
-    let mut head = Head::default();
-    let shape = parser.fields(line, |field, value| {
-        head.take(field.role, value, &mut service);
-        match &head {
-            Head { time: Some(_), severity: Some(_), service: true } => ControlFlow::Break(()),
-            _ => ControlFlow::Continue(()),
-        }
-    });
-    if shape == Shape::Plain {
-        head = head_of_plain(line);
+fn head_of(line: &[u8], parser: &mut Parser, service: impl FnMut(&str)) -> Head {
+    match as_object(line) {
+        Some(object) => head_of_object(object, parser, service),
+        None => head_of_plain(line),
     }
-    head
+}
+
+fn head_of_object(object: &[u8], parser: &mut Parser, service: impl FnMut(&str)) -> Head {
+    // Fast path.
+    if let Some((head, name)) = scan(object, parser.roles()) {
+        name.into_iter().for_each(service);
+        return head;
+    }
+    walked_head(object, parser, service)
+}
+
+fn walked_head(object: &[u8], parser: &mut Parser, mut service: impl FnMut(&str)) -> Head {
+    let mut head = Head::default();
+    let shape = parser.fields(object, |field, value| {
+        head.take(field.role, value, &mut service);
+        if head.is_complete() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    if shape == Shape::Json { head } else { head_of_plain(object) }
+}
+
+/// What the scan alone says of an object, and its service.
+#[cfg(test)]
+pub(super) fn head_by_scan(object: &[u8], parser: &mut Parser) -> Option<(Head, Option<String>)> {
+    scan(object, parser.roles()).map(|(head, service)| (head, service.map(str::to_owned)))
+}
+
+/// What the walk alone says of an object, and its service.
+#[cfg(test)]
+pub(super) fn head_by_walk(object: &[u8], parser: &mut Parser) -> (Head, Option<String>) {
+    let mut service = None;
+    let head = walked_head(object, parser, |name| service = Some(name.to_owned()));
+    (head, service)
 }
 
 impl Head {
-    fn take(&mut self, role: Role, value: Value<'_>, service: &mut impl FnMut(&str)) {
-        match role {
-            Role::Time if self.time.is_none() => self.time = time_of(value),
-            Role::Level if self.severity.is_none() => self.severity = Severity::from_value(value),
-            Role::Service if !self.service => {
-                if let Value::Str(name) = value
-                    && !name.is_empty()
-                    && name.len() <= SERVICE_BYTES_MAX
-                {
+    /// Takes what a field says, unless an earlier one has said it; `service` is called with a service's name.
+    pub(super) fn take<'v>(&mut self, role: Role, value: Value<'v>, service: &mut impl FnMut(&'v str)) {
+        match (role, value) {
+            (Role::Time, _) if self.time.is_none() => self.time = time_of(value),
+            (Role::Level, _) if self.severity.is_none() => self.severity = Severity::from_value(value),
+            (Role::Service, Value::Str(name)) if !self.service => {
+                self.service = (1..=SERVICE_BYTES_MAX).contains(&name.len());
+                if self.service {
                     service(name);
-                    self.service = true;
                 }
             }
             _ => {}
         }
     }
+
+    pub(super) fn is_complete(&self) -> bool {
+        self.service && self.time.is_some() && self.severity.is_some()
+    }
 }
 
 /// The time a value says: RFC 3339 and relatives, or seconds, ms, us or ns since 1970 by their magnitude.
-pub(crate) fn time_of(value: Value<'_>) -> Option<Timestamp> {
+fn time_of(value: Value<'_>) -> Option<Timestamp> {
     match value {
         Value::Str(text) => match Timestamp::parse_prefix(text.as_bytes()) {
             Some((time, used)) if !text.as_bytes()[used..].first().is_some_and(u8::is_ascii_alphanumeric) => {
@@ -141,16 +168,20 @@ fn head_of_plain(line: &[u8]) -> Head {
     Head { time: time.map(|(time, _)| time), severity: level_in(&text[used..]), service: false }
 }
 
-/// The first word that is a level's name, in capitals or in brackets, of three letters or more.
+/// The first word that is a level's name, of three letters or more, in capitals or behind a bracket or `=`.
 fn level_in(text: &[u8]) -> Option<Severity> {
-    let near = &text[..text.len().min(LEVEL_WITHIN_BYTES)];
-    let mut words = near.split(|b| !b.is_ascii_alphanumeric()).filter(|word| word.len() >= 3);
-    words.find_map(|word| {
-        let before = (word.as_ptr() as usize).checked_sub(near.as_ptr() as usize + 1).map(|at| near[at]);
-        let loud = word.iter().all(u8::is_ascii_uppercase);
-        let named = matches!(before, Some(b'[' | b'<' | b'=')) && word.iter().all(u8::is_ascii_alphabetic);
-        if loud || named { Severity::from_text(word) } else { None }
-    })
+    let mut rest = &text[..text.len().min(LEVEL_WITHIN_BYTES)];
+    let mut before = b' ';
+    while !rest.is_empty() {
+        let len = rest.iter().position(|b| !b.is_ascii_alphanumeric()).unwrap_or(rest.len());
+        let (word, after) = rest.split_at(len);
+        let marked = matches!(before, b'[' | b'<' | b'=') || word.iter().all(u8::is_ascii_uppercase);
+        if let Some(severity) = Severity::from_text(word).filter(|_| marked && len >= 3) {
+            return Some(severity);
+        }
+        (before, rest) = after.split_first().map_or((b' ', after), |(&byte, rest)| (byte, rest));
+    }
+    None
 }
 
 fn continues(row: &BatchLine) -> bool {

@@ -66,11 +66,13 @@ fn dashed_parts(bytes: &[u8]) -> Dashed {
     }
 }
 
+/// Whether an id of 128 bits has but 64.
+pub fn is_padded(id: &[u8]) -> bool {
+    id.len() == 2 * PADDING.len() && id.starts_with(PADDING)
+}
+
 fn without_padding(id: &[u8]) -> &[u8] {
-    match id.strip_prefix(PADDING) {
-        Some(half) if half.len() == 16 => half,
-        _ => id,
-    }
+    if is_padded(id) { &id[PADDING.len()..] } else { id }
 }
 
 #[cfg(test)]

@@ -11,9 +11,13 @@ mod json;
 mod number;
 mod record;
 mod role;
+mod scan;
 mod severity;
 mod terms;
 mod tokens;
+
+#[cfg(test)]
+mod tests;
 
 pub use head::look;
 pub use json::{DEPTH_MAX, NODES_MAX, Parser, Shape, Value};

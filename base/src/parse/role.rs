@@ -58,6 +58,62 @@ const EXCEPTION_ROOTS: [&str; 4] = ["exception.", "error.", "err.", "thrown."];
 /// No well-known path is longer once folded.
 const FOLDED_BYTES_MAX: usize = 28;
 
+/// Folded paths of well-known fields.
+const NAMES: [(Role, &[&str]); 12] = [
+    (
+        Role::Time,
+        &["timestamp", "time", "ts", "datetime", "asctime", "date", "t$date", "timemillis", "eventtime"],
+    ),
+    (Role::Time, &["timetimestamp", "timerepr", "realtimetimestamp"]),
+    (Role::Level, &["level", "severity", "severitytext", "loglevel", "levelname", "lvl", "errorseverity"]),
+    (
+        Role::Service,
+        &["service", "servicename", "app", "appname", "application", "applicationname", "ddservice"],
+    ),
+    (Role::Service, &["otelservicename", "resourceservicename"]),
+    (Role::Host, &["host", "hostname", "hosthostname", "sourcehost"]),
+    (Role::Trace, &TRACE_NAMES),
+    (Role::Span, &["spanid", "otelspanid", "ddspanid", "sp", "xb3spanid", "logginggoogleapiscomspanid"]),
+    (Role::Request, &["requestid", "correlationid", "reqid", "xrequestid"]),
+    (Role::User, &["user", "userid", "uid", "username"]),
+    (Role::Body, &BODY_NAMES),
+    (Role::Exception, &EXCEPTION_NAMES),
+];
+const TRACE_NAMES: [&str; 8] = [
+    "traceid",
+    "oteltraceid",
+    "ddtraceid",
+    "tr",
+    "xb3traceid",
+    "traceparent",
+    "logginggoogleapiscomtrace",
+    "xraytraceid",
+];
+const BODY_NAMES: [&str; 10] = [
+    "message",
+    "msg",
+    "event",
+    "shortmessage",
+    "fullmessage",
+    "body",
+    "log",
+    "text",
+    "renderedmessage",
+    "messagetemplate",
+];
+const EXCEPTION_NAMES: [&str; 10] = [
+    "exception",
+    "error",
+    "err",
+    "stack",
+    "stacktrace",
+    "excinfo",
+    "thrown",
+    "errorverbose",
+    "errortype",
+    "errormessage",
+];
+
 /// The part the field at `path` plays.
 pub fn role_of(path: &str) -> Role {
     let path = WRAPPERS.iter().find_map(|wrapper| path.strip_prefix(wrapper)).unwrap_or(path);
@@ -88,41 +144,8 @@ fn role_at_root(path: &str) -> Role {
 }
 
 fn role_of_folded(folded: &[u8]) -> Role {
-    match folded {
-        b"timestamp" | b"time" | b"ts" | b"datetime" | b"asctime" | b"date" | b"t$date" | b"timemillis"
-        | b"timetimestamp" | b"timerepr" | b"realtimetimestamp" | b"eventtime" => Role::Time,
-        b"level" | b"severity" | b"severitytext" | b"loglevel" | b"levelname" | b"lvl" | b"errorseverity" => {
-            Role::Level
-        }
-        b"service"
-        | b"servicename"
-        | b"app"
-        | b"application"
-        | b"applicationname"
-        | b"appname"
-        | b"ddservice"
-        | b"otelservicename"
-        | b"resourceservicename" => Role::Service,
-        b"host" | b"hostname" | b"hosthostname" | b"sourcehost" => Role::Host,
-        b"traceid"
-        | b"oteltraceid"
-        | b"ddtraceid"
-        | b"tr"
-        | b"xb3traceid"
-        | b"traceparent"
-        | b"logginggoogleapiscomtrace"
-        | b"xraytraceid" => Role::Trace,
-        b"spanid" | b"otelspanid" | b"ddspanid" | b"sp" | b"xb3spanid" | b"logginggoogleapiscomspanid" => {
-            Role::Span
-        }
-        b"requestid" | b"correlationid" | b"reqid" | b"xrequestid" => Role::Request,
-        b"user" | b"userid" | b"uid" | b"username" => Role::User,
-        b"message" | b"msg" | b"event" | b"shortmessage" | b"fullmessage" | b"body" | b"log" | b"text"
-        | b"renderedmessage" | b"messagetemplate" => Role::Body,
-        b"exception" | b"error" | b"err" | b"stack" | b"stacktrace" | b"excinfo" | b"thrown"
-        | b"errorverbose" | b"errortype" | b"errormessage" => Role::Exception,
-        _ => Role::Other,
-    }
+    let known = NAMES.iter().find(|(_, names)| names.iter().any(|name| name.as_bytes() == folded));
+    known.map_or(Role::Other, |&(role, _)| role)
 }
 
 /// A field's name and what it stands for.
@@ -133,49 +156,88 @@ pub(crate) struct Field<'a> {
     pub(crate) scope: Scope,
 }
 
-/// Remembers what paths stand for: a service writes the same few on every line. Direct-mapped, so bounded; it holds
+/// Remembers what paths stand for: a service writes the same few on every line. Each path
+/// has one of two slots, so the cache is bounded; it holds
 /// the paths themselves, so that no two are ever taken for one.
 #[derive(Default)]
 pub(crate) struct RoleCache {
-    slots: Vec<Option<(Box<str>, Role, Scope)>>,
+    slots: Vec<Option<Known>>,
+}
+
+struct Known {
+    path: Box<str>,
+    role: Role,
+    scope: Scope,
+    may_hold_head: bool,
 }
 
 /// Slots of a cache; a power of two.
 const CACHE_SLOTS: usize = 512;
-/// Longer paths are not worth their place.
-const CACHED_BYTES_MAX: usize = 64;
 
 impl RoleCache {
     /// As [`role_of`], and the scope that follows from it.
     #[inline]
     pub(crate) fn field<'a>(&mut self, path: &'a str) -> Field<'a> {
-        let slot = slot_of(path.as_bytes());
-        match self.slots.get(slot) {
-            Some(Some((known, role, scope))) if **known == *path => {
-                Field { path, role: *role, scope: *scope }
+        let (role, scope) = match self.known(path.as_bytes()) {
+            Some(known) => (known.role, known.scope),
+            None => {
+                let learnt = self.learn(path);
+                (learnt.role, learnt.scope)
             }
-            _ => self.miss(path, slot),
+        };
+        Field { path, role, scope }
+    }
+
+    /// The role of a key of the outermost object, and whether a time, level or service may be nested under it.
+    /// `None` when it is not UTF-8.
+    #[inline]
+    pub(super) fn role_of_key(&mut self, key: &[u8]) -> Option<(Role, bool)> {
+        if let Some(known) = self.known(key) {
+            return Some((known.role, known.may_hold_head));
         }
+        let learnt = self.learn(std::str::from_utf8(key).ok()?);
+        Some((learnt.role, learnt.may_hold_head))
+    }
+
+    #[inline]
+    fn known(&self, path: &[u8]) -> Option<&Known> {
+        let slot = slot_of(path);
+        let is_it = |known: &&Known| known.path.as_bytes() == path;
+        let second = || self.slots[slot ^ 1].as_ref().filter(is_it);
+        self.slots.get(slot)?.as_ref().filter(is_it).or_else(second)
     }
 
     #[cold]
-    fn miss<'a>(&mut self, path: &'a str, slot: usize) -> Field<'a> {
+    fn learn(&mut self, path: &str) -> &Known {
         let role = role_of(path);
-        let scope = Scope::of(path, role);
-        if path.len() <= CACHED_BYTES_MAX {
-            self.slots.resize_with(CACHE_SLOTS, || None);
-            self.slots[slot] = Some((path.into(), role, scope));
-        }
-        Field { path, role, scope }
+        let (scope, may_hold_head) = (Scope::of(path, role), may_hold_head(path));
+        self.slots.resize_with(CACHE_SLOTS, || None);
+        let slot = slot_of(path.as_bytes());
+        let slot = if self.slots[slot].is_some() { slot ^ 1 } else { slot };
+        self.slots[slot].insert(Known { path: path.into(), role, scope, may_hold_head })
     }
+}
+
+/// Whether an object under this key of the outermost object may hold a time, a level or a service.
+fn may_hold_head(key: &str) -> bool {
+    if WRAPPERS.iter().any(|wrapper| wrapper.strip_suffix('.') == Some(key)) {
+        return true;
+    }
+    let mut buffer = [0; FOLDED_BYTES_MAX];
+    let Some(folded) = fold(key, &mut buffer) else {
+        return false;
+    };
+    let head = NAMES.iter().filter(|(role, _)| matches!(role, Role::Time | Role::Level | Role::Service));
+    head.flat_map(|(_, names)| *names).any(|name| name.as_bytes().starts_with(folded))
 }
 
 /// Its length and its ends tell most paths apart.
 #[inline]
 fn slot_of(path: &[u8]) -> usize {
-    let ends = match (path.first_chunk::<8>(), path.last_chunk::<8>()) {
-        (Some(first), Some(last)) => u64::from_le_bytes(*first) ^ u64::from_le_bytes(*last).rotate_left(21),
-        _ => path.iter().fold(0, |ends, &byte| ends << 8 | u64::from(byte)),
+    let word = |chunk: Option<&[u8; 4]>| chunk.map_or(0, |chunk| u64::from(u32::from_le_bytes(*chunk)));
+    let ends = match path {
+        [a, .., b] if path.len() < 4 => u64::from(*a) << 8 | u64::from(*b),
+        _ => word(path.first_chunk()) << 32 | word(path.last_chunk()),
     };
     let mixed = (ends ^ path.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (mixed >> 55) as usize % CACHE_SLOTS

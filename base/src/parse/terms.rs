@@ -6,13 +6,22 @@
 
 use super::LineView;
 use super::hash::{Scope, Term, id_of, severity_word};
-use super::id::canonical;
+use super::id::{canonical, is_padded};
 use super::json::{Parser, Shape, Value};
 use super::number::Number;
 use super::role::{Field, Role, RoleCache};
-use super::tokens::{Token, tokens, tokens_lossy};
+use super::tokens::{tokens, tokens_lossy};
 use crate::frame::Resource;
 use std::ops::ControlFlow;
+
+/// How a string is known to the index.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Known {
+    /// By its tokens.
+    ByTokens,
+    /// It is one token of class Id in canonical form, so its entry is that of the id as well.
+    AsId,
+}
 
 /// Hashes of the terms of one or more lines, in no order and not deduplicated.
 #[derive(Debug, Clone, Default)]
@@ -46,7 +55,10 @@ impl Terms {
         });
         if shape == Shape::Plain {
             let scope = Scope::text();
-            let _ = tokens_lossy(view.text, &mut scratch, |token| self.add_token(scope, token));
+            let _ = tokens_lossy(view.text, &mut scratch, |token| {
+                self.add_term(scope.token(token));
+                ControlFlow::Continue(())
+            });
             if let Some(number) = std::str::from_utf8(view.text).ok().and_then(Number::from_text) {
                 self.add_term(scope.number(number));
             }
@@ -85,49 +97,43 @@ impl Terms {
         if role == Role::Time {
             return;
         }
+        let is_id = matches!(role, Role::Trace | Role::Span | Role::Request);
         match value {
-            Value::Str(text) => self.add_text(scope, text, scratch),
+            Value::Str(text) => {
+                let known = self.add_text(scope, text, scratch);
+                if is_id && known == Known::ByTokens {
+                    self.ids.extend(canonical(text, scratch).map(id_of));
+                }
+            }
             Value::Bool(true) => self.words.push(scope.word(b"true")),
             Value::Bool(false) => self.words.push(scope.word(b"false")),
             Value::I64(_) | Value::U64(_) | Value::F64(_) => {
                 if let Some(number) = Number::of(value) {
                     self.add_term(scope.number(number));
                 }
+                if let (true, Value::U64(n)) = (is_id, value) {
+                    self.ids.extend(canonical(&n.to_string(), scratch).map(id_of));
+                }
             }
             Value::Null => {}
         }
-        if matches!(role, Role::Trace | Role::Span | Role::Request) {
-            self.add_id(value, scratch);
-        }
     }
 
-    fn add_text(&mut self, scope: Scope, text: &str, scratch: &mut Vec<u8>) {
-        let _ = tokens(text, scratch, |token| self.add_token(scope, token));
+    /// Adds the tokens of a string, and the number it says.
+    fn add_text(&mut self, scope: Scope, text: &str, scratch: &mut Vec<u8>) -> Known {
+        let mut known = Known::ByTokens;
+        let _ = tokens(text, scratch, |token| {
+            let term = scope.token(token);
+            if token.text.len() == text.len() && matches!(term, Term::Id(_)) && !is_padded(token.text) {
+                known = Known::AsId;
+            }
+            self.add_term(term);
+            ControlFlow::Continue(())
+        });
         if let Some(number) = Number::from_text(text) {
             self.add_term(scope.number(number));
         }
-    }
-
-    fn add_id(&mut self, value: Value<'_>, scratch: &mut Vec<u8>) {
-        let decimal;
-        let text = match value {
-            Value::Str(text) => text,
-            Value::U64(n) => {
-                decimal = n.to_string();
-                &decimal
-            }
-            _ => return,
-        };
-        if let Some(id) = canonical(text, scratch).map(id_of)
-            && self.ids.last() != Some(&id)
-        {
-            self.ids.push(id);
-        }
-    }
-
-    fn add_token(&mut self, scope: Scope, token: Token<'_>) -> ControlFlow<()> {
-        self.add_term(scope.token(token));
-        ControlFlow::Continue(())
+        known
     }
 
     fn add_term(&mut self, term: Term) {

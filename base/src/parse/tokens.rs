@@ -3,7 +3,7 @@
 //!
 //! Tokens have no length limit: the index knows them by hash only, so a token of 100 KB costs it eight bytes.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 /// A lower-cased token.
 #[derive(Debug, Clone, Copy)]
@@ -77,35 +77,47 @@ fn tokens_of(
     each: &mut impl FnMut(Token<'_>) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
     let bytes = text.as_bytes();
-    let mut at = 0;
-    while at < bytes.len() {
-        let start = at;
-        let mut kinds = 0;
-        while let Some(&byte) = bytes.get(at) {
-            let kind = KINDS[usize::from(byte)];
-            if kind == 0 {
-                break;
-            }
+    let (mut start, mut kinds) = (0, 0);
+    for (at, &byte) in bytes.iter().enumerate() {
+        let kind = KINDS[usize::from(byte)];
+        if kind != 0 {
             kinds |= kind;
-            at += 1;
-        }
-        let run = &bytes[start..at];
-        at += 1;
-        if run.is_empty() {
             continue;
         }
-        if kinds & (UPPER | NON_ASCII) == 0 {
-            // Fast path: as it stands in the text.
-            each(Token { text: run, kinds })?;
-        } else if kinds & NON_ASCII == 0 {
-            scratch.clear();
-            scratch.extend(run.iter().map(u8::to_ascii_lowercase));
-            each(Token { text: scratch, kinds })?;
-        } else {
-            unicode_tokens(&text[start..at - 1], scratch, each)?;
+        if kinds != 0 {
+            run_of(text, start..at, kinds, scratch, each)?;
+            kinds = 0;
         }
+        start = at + 1;
     }
-    ControlFlow::Continue(())
+    if kinds != 0 {
+        run_of(text, start..bytes.len(), kinds, scratch, each)
+    } else {
+        ControlFlow::Continue(())
+    }
+}
+
+/// A run between two ASCII separators: one token, unless it has characters beyond ASCII.
+#[inline]
+fn run_of(
+    text: &str,
+    range: Range<usize>,
+    kinds: u8,
+    scratch: &mut Vec<u8>,
+    each: &mut impl FnMut(Token<'_>) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    let run = &text.as_bytes()[range.clone()];
+    if kinds & (UPPER | NON_ASCII) == 0 {
+        // Fast path: as it stands in the text.
+        return each(Token { text: run, kinds });
+    }
+    if kinds & NON_ASCII != 0 {
+        return unicode_tokens(&text[range], scratch, each);
+    }
+    scratch.clear();
+    scratch.extend_from_slice(run);
+    scratch.make_ascii_lowercase();
+    each(Token { text: scratch, kinds })
 }
 
 /// Slow path: a run without ASCII separators, but with other characters in it that may separate.

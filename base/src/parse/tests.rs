@@ -1,0 +1,367 @@
+//! Lines as they come: every logger's, malformed ones, and files that nobody on this project wrote.
+
+use super::head::{head_by_scan, head_by_walk};
+use super::*;
+use crate::batch::{Batch, BatchLine, Codec, LineMeta};
+use crate::entry::trim_line_ending;
+use crate::frame::Gap;
+use crate::ids::{Epoch, Offset, SourceId};
+use bytes::Bytes;
+use proptest::prelude::*;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+const RECEIVED: &str = "2026-11-24T00:00:00Z";
+
+fn batch_of(lines: &[(&[u8], LineMeta)]) -> LineBatch {
+    let rows = lines.iter().map(|&(text, meta)| {
+        let len = u32::try_from(text.len()).expect("a short line");
+        BatchLine { range_len: len, text_len: len, meta }
+    });
+    let text = lines.iter().flat_map(|(text, _)| text.iter().copied()).collect::<Vec<u8>>();
+    let batch = Batch {
+        source: SourceId([3; 16]),
+        epoch: Epoch(1),
+        first_start: Offset(100),
+        lines: rows.collect(),
+        codec: Codec::None,
+        text_len: text.len() as u32,
+        payload: Bytes::from(text),
+    };
+    let received = Timestamp::parse(RECEIVED).expect("a time");
+    let resource = Resource { host: "vm".into(), path: "/var/log/shop.log".into(), ..Resource::default() };
+    look(&batch, Arc::new(resource), received, &mut Parser::new()).expect("a sound batch")
+}
+
+/// Time, severity and service of one line.
+fn head(line: &str) -> (String, &'static str, String) {
+    let batch = batch_of(&[(line.as_bytes(), LineMeta::default())]);
+    let line = batch.lines[0];
+    (line.time.to_string(), line.severity.text(), batch.service_of(&line).to_owned())
+}
+
+fn check_head(line: &str, time: &str, severity: &str, service: &str) {
+    let (got_time, got_severity, got_service) = head(line);
+    assert_eq!((got_time.as_str(), got_severity, got_service.as_str()), (time, severity, service), "{line}");
+}
+
+#[test]
+fn heads_of_all_loggers() {
+    let check = |line: &str, time: &str, severity: &str| check_head(line, time, severity, "shop");
+    check(r#"{"level":30,"time":1795415227287,"pid":1,"msg":"m"}"#, "2026-11-23T06:27:07.287Z", "INFO");
+    check(r#"{"level":"error","ts":1795415675.7706857,"msg":"m"}"#, "2026-11-23T06:34:35.770685Z", "ERROR");
+    check(r#"{"level":"warning","msg":"w","time":"2026-11-23T06:34:35Z"}"#, "2026-11-23T06:34:35Z", "WARN");
+    check(
+        r#"{"time":"2026-11-23T06:30:37.696353833Z","level":"DEBUG+2"}"#,
+        "2026-11-23T06:30:37.696353833Z",
+        "DEBUG",
+    );
+    check(
+        r#"{"@level":"info","@timestamp":"2026-11-23T06:43:42.465503Z"}"#,
+        "2026-11-23T06:43:42.465503Z",
+        "INFO",
+    );
+    check(r#"{"@timestamp":"2026-11-23T06:43:42Z","log":{"level":"WARN"}}"#, "2026-11-23T06:43:42Z", "WARN");
+    check(r#"{"log.level":"info","@timestamp":"2026-11-23T06:43:42Z"}"#, "2026-11-23T06:43:42Z", "INFO");
+    check(
+        r#"{"asctime": "2026-11-23 06:27:09,163", "levelname": "CRITICAL"}"#,
+        "2026-11-23T06:27:09.163Z",
+        "FATAL",
+    );
+    check(
+        r#"{"msg":"m","level":"ERRO","ts":"2026-11-23T06:34:09.272833632Z"}"#,
+        "2026-11-23T06:34:09.272833632Z",
+        "ERROR",
+    );
+    check(r#"{"@t":"2026-11-23T03:44:57.8532799Z","@mt":"Hello"}"#, "2026-11-23T03:44:57.853279900Z", "");
+    check(r#"{"t":{"$date":"2026-11-23T15:16:17.180+00:00"},"msg":"m"}"#, "2026-11-23T15:16:17.180Z", "");
+    check(
+        r#"{"level":400,"level_name":"ERROR","datetime":"2026-11-23T06:30:53Z"}"#,
+        "2026-11-23T06:30:53Z",
+        "ERROR",
+    );
+    check(
+        r#"{"record":{"level":{"name":"INFO"},"time":{"timestamp":1795415229.5}}}"#,
+        "2026-11-23T06:27:09.500Z",
+        "INFO",
+    );
+    check("[2026-11-23T06:27:08.548] [INFO] app - m", "2026-11-23T06:27:08.548Z", "INFO");
+    check("2026/11/23 06:30:37 [error] 12#12: m", "2026-11-23T06:30:37Z", "ERROR");
+    check("2026-11-23 06:34:49,598 WARN  [main] c.a.App - m", "2026-11-23T06:34:49.598Z", "WARN");
+    check("I will warn you about an Error", RECEIVED, "");
+    check("ERROR:d:request failed", RECEIVED, "ERROR");
+    check("", RECEIVED, "");
+}
+
+#[test]
+fn services_of_lines_and_sources() {
+    let check = |line: &str, service: &str| check_head(line, RECEIVED, "", service);
+    check(r#"{"service":"pay"}"#, "pay");
+    check(r#"{"service":{"name":"pay"}}"#, "pay");
+    check(r#"{"dd.service":"pay","service":"other"}"#, "pay");
+    check(r#"{"otelServiceName":"p\u0061y"}"#, "pay");
+    check(r#"{"service":"","app":"pay"}"#, "pay");
+    check(r#"{"service":7}"#, "shop");
+    check(&format!(r#"{{"service":"{}"}}"#, "x".repeat(300)), "shop");
+}
+
+#[test]
+fn i10_times_that_cannot_be() {
+    let check = |time: &str, expected: &str| {
+        check_head(&format!(r#"{{"time":{time},"msg":"kept"}}"#), expected, "", "shop");
+    };
+    check("\"1970-01-01T00:00:00Z\"", "2016-11-23T00:00:00Z");
+    check("\"9999-12-31T23:59:59Z\"", "2026-11-25T00:00:00Z");
+    for unparsable in ["\"yesterday\"", "\"\"", "0", "-1", "35.5", "1e300", "null", "true", "[]", "{\"a\":1}"]
+    {
+        check(unparsable, RECEIVED);
+    }
+}
+
+#[test]
+fn a_continued_line_takes_over_what_its_head_said() {
+    let head = br#"{"time":"2026-11-23T06:34:35Z","level":"error","service":"pay"}"#;
+    let frame = b"    at f (INFO.js:2)";
+    let metas =
+        [LineMeta::default(), LineMeta(LineMeta::CONTINUATION), LineMeta::part(1, true), LineMeta::default()];
+    let texts: [&[u8]; 4] = [head, frame, frame, b"2026-11-23T06:34:36Z INFO next"];
+    let lines: Vec<_> = texts.into_iter().zip(metas).collect();
+    let batch = batch_of(&lines);
+    let services: Vec<_> = batch.lines.iter().map(|line| batch.service_of(line)).collect();
+    assert_eq!(services, ["pay", "pay", "pay", "shop"]);
+    let severities: Vec<_> = batch.lines.iter().map(|line| line.severity.text()).collect();
+    assert_eq!(severities, ["ERROR", "ERROR", "ERROR", "INFO"]);
+    assert_eq!(batch.lines[1].time, batch.lines[0].time);
+    assert_eq!(batch.lines[1].offset, Offset(100 + head.len() as u64));
+}
+
+fn shape(line: &[u8]) -> Shape {
+    Parser::new().walk(line, |_, _| ControlFlow::Continue(()))
+}
+
+fn fields(line: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    Parser::new().walk(line.as_bytes(), |path, value| {
+        found.push(format!("{path}={value:?}"));
+        ControlFlow::Continue(())
+    });
+    found
+}
+
+#[test]
+fn paths_join_keys_and_pass_arrays_by() {
+    let line = r#"{"a":{"b.c":1,"d":[true,{"e":"x"},[-2]]},"f":null,"":{"g":1.5},"h":[],"i":{}}"#;
+    let expected =
+        ["a.b.c=U64(1)", "a.d=Bool(true)", "a.d.e=Str(\"x\")", "a.d=I64(-2)", "f=Null", ".g=F64(1.5)"];
+    assert_eq!(fields(line), expected);
+}
+
+#[test]
+fn m05_deep_nesting_is_text() {
+    let nested = |depth: usize| format!("{}1{}", "{\"a\":".repeat(depth), "}".repeat(depth));
+    assert_eq!(shape(nested(DEPTH_MAX).as_bytes()), Shape::Json);
+    assert_eq!(shape(nested(DEPTH_MAX + 1).as_bytes()), Shape::Plain);
+    assert_eq!(shape("[".repeat(100_000).as_bytes()), Shape::Plain);
+    let hidden = format!("{{\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+    assert_eq!(shape(hidden.as_bytes()), Shape::Plain);
+    check_head(&format!("{{\"level\":\"info\",{}}}", "[".repeat(100_000)), RECEIVED, "", "shop");
+}
+
+#[test]
+fn m06_a_million_values_are_text() {
+    let keys = |n: usize| {
+        let fields: Vec<String> = (0..n).map(|i| format!("\"k{i}\":1")).collect();
+        format!("{{{}}}", fields.join(","))
+    };
+    assert_eq!(shape(keys(4000).as_bytes()), Shape::Json);
+    assert_eq!(shape(keys(5000).as_bytes()), Shape::Plain);
+    let array = format!("{{\"a\":[{}1]}}", "1,".repeat(500_000));
+    assert_eq!(shape(array.as_bytes()), Shape::Plain);
+    let batch = batch_of(&[(array.as_bytes(), LineMeta::default())]);
+    let record = Record::of(&batch.view(&batch.lines[0]), &mut Parser::new());
+    assert_eq!(record.body.len(), array.len());
+}
+
+#[test]
+fn t27_invalid_utf8_utf16_and_byte_order_marks() {
+    assert_eq!(shape(b"\xef\xbb\xbf{\"a\":1}"), Shape::Json);
+    assert_eq!(shape(b"{\"a\":\"\xff\"}"), Shape::Plain);
+    let utf16: Vec<u8> = "{\"level\":\"info\"}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert_eq!(shape(&utf16), Shape::Plain);
+    let batch = batch_of(&[(b"ERROR caf\xe9 \xff closed", LineMeta::default())]);
+    let view = batch.view(&batch.lines[0]);
+    assert_eq!(view.text, b"ERROR caf\xe9 \xff closed");
+    assert_eq!(Record::of(&view, &mut Parser::new()).body, "ERROR caf\u{fffd} \u{fffd} closed");
+    assert_eq!(view.severity.text(), "ERROR");
+}
+
+#[test]
+fn a_record_shows_what_was_understood() {
+    let line = br#"{"level":"warning","hostname":"web-7","traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01","span_id":"00F067AA0BA902B7","userId":42,"msg":"slow"}"#;
+    let batch = batch_of(&[(line, LineMeta::default())]);
+    let record = Record::of(&batch.view(&batch.lines[0]), &mut Parser::new());
+    assert_eq!(record.trace_id.as_deref(), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
+    assert_eq!(record.span_id.as_deref(), Some("00f067aa0ba902b7"));
+    assert_eq!((record.user.as_deref(), record.body.as_str()), (Some("42"), "slow"));
+    assert_eq!((record.host.as_str(), record.severity_text.as_str()), ("web-7", "warning"));
+    let untraced = batch_of(&[(br#"{"trace_id":"0","request_id":"r-1"}"#, LineMeta::default())]);
+    let record = Record::of(&untraced.view(&untraced.lines[0]), &mut Parser::new());
+    assert_eq!(record.trace_id.as_deref(), Some("r-1"));
+    assert_eq!(record.body, r#"{"trace_id":"0","request_id":"r-1"}"#);
+}
+
+#[test]
+fn a_gap_is_a_line() {
+    let gap = Gap { source: SourceId([1; 16]), start: Offset(10), end: Offset(25), reason: "deleted".into() };
+    let resource = Resource { path: "/var/log/a.log".into(), ..Resource::default() };
+    let text = gap_text(&gap, &resource);
+    let batch = batch_of(&[(&text, LineMeta::default())]);
+    let view = batch.view(&batch.lines[0]);
+    assert_eq!(view.severity, Severity::WARN);
+    let record = Record::of(&view, &mut Parser::new());
+    assert_eq!(record.body, "15 bytes of /var/log/a.log are missing: deleted");
+    assert!(fields(std::str::from_utf8(&text).expect("JSON")).contains(&"kind=Str(\"gap\")".to_owned()));
+}
+
+/// Fields a head is read from, and others around them, in any order; keys may repeat.
+fn head_line() -> impl Strategy<Value = String> {
+    let key = prop::sample::select(vec![
+        "time",
+        "timestamp",
+        "ts",
+        "level",
+        "severity",
+        "service",
+        "app",
+        "dd",
+        "log",
+        "fields",
+        "t",
+        "msg",
+        "http",
+        "n",
+        "",
+        "le\\u0076el",
+    ]);
+    let value = prop::sample::select(vec![
+        "\"2026-11-23T06:34:35Z\"",
+        "1795415227287",
+        "1795415675.77",
+        "1.79e9",
+        "30",
+        "-1",
+        "\"warn\"",
+        "\"pay\"",
+        "\"\"",
+        "\"w\\u0061rn\"",
+        "\"a \\\\ \\\"b\\\" {\"",
+        "null",
+        "true",
+        "{}",
+        "[]",
+        "[\"info\", 30]",
+        "{\"level\":\"error\",\"name\":\"x\",\"service\":\"y\"}",
+        "{\"a\":\"}\",\"b\":[{\"c\":\"]\\\"\"}]}",
+        "{\"$date\":\"2026-11-23T06:34:35Z\"}",
+        "12345678901234567890123",
+    ]);
+    prop::collection::vec((key, value, prop::bool::ANY), 0..9).prop_map(|fields| {
+        let field = |(key, value, spaced)| {
+            if spaced { format!(" \"{key}\" : {value} ") } else { format!("\"{key}\":{value}") }
+        };
+        format!("{{{}}}", fields.into_iter().map(field).collect::<Vec<_>>().join(","))
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4000))]
+
+    #[test]
+    fn a_scanned_head_is_the_walked_head(line in head_line()) {
+        let mut parser = Parser::new();
+        prop_assert_eq!(shape(line.as_bytes()), Shape::Json);
+        let walked = head_by_walk(line.as_bytes(), &mut parser);
+        if let Some(scanned) = head_by_scan(line.as_bytes(), &mut parser) {
+            prop_assert_eq!(scanned, walked);
+        }
+    }
+
+    #[test]
+    fn any_braced_bytes_are_scanned_or_left(bytes in "[{}\\[\\]\":,\\\\ a-d0-9]{0,30}", raw: Vec<u8>) {
+        for inner in [bytes.as_bytes(), &raw] {
+            let line = [b"{", inner, b"}"].concat();
+            head_by_scan(&line, &mut Parser::new());
+        }
+    }
+}
+
+#[test]
+fn the_scan_answers_for_usual_lines() {
+    let mut parser = Parser::new();
+    let usual = [
+        r#"{"timestamp":"2026-11-23T10:15:00.123456Z","level":"INFO","service":"checkout","trace_id":"4b"}"#,
+        r#"{"level":30,"time":1795415227287,"pid":23920,"http":{"a":[1,"]"]},"msg":"user \"a\" logged in"}"#,
+        "{}",
+    ];
+    for line in usual {
+        assert!(head_by_scan(line.as_bytes(), &mut parser).is_some(), "{line}");
+    }
+}
+
+/// Every file below `folder` of the shared test material; says so when it is not there.
+fn shared_files(folder: &str) -> Vec<(String, Vec<u8>)> {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data")).join(folder);
+    let Ok(entries) = std::fs::read_dir(&folder) else {
+        println!("skipped: {} is not here", folder.display());
+        return Vec::new();
+    };
+    let paths = entries.map(|entry| entry.expect("a readable folder").path()).filter(|path| path.is_file());
+    paths.map(|path| (path.display().to_string(), std::fs::read(&path).expect("a readable file"))).collect()
+}
+
+#[test]
+fn the_json_test_suite() {
+    for (path, text) in shared_files("json") {
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let object = text.trim_ascii().starts_with(b"{");
+        match name.as_bytes().first() {
+            Some(b'y') if object => assert_eq!(shape(&text), Shape::Json, "{name}"),
+            Some(b'n') => assert_eq!(shape(&text), Shape::Plain, "{name}"),
+            _ => {}
+        }
+        let wrapped = [b"{\"a\":", text.as_slice(), b"}"].concat();
+        match name.as_bytes().first() {
+            Some(b'y') => assert_eq!(shape(&wrapped), Shape::Json, "{name}"),
+            _ => assert_eq!(
+                shape(&wrapped) == Shape::Json,
+                serde_json::from_slice::<serde_json::Value>(&wrapped).is_ok(),
+                "{name}"
+            ),
+        }
+    }
+}
+
+#[test]
+fn lines_of_real_loggers_and_systems_go_through() {
+    let (mut lines, mut timed, mut levelled) = (0u32, 0u32, 0u32);
+    let received = Timestamp::parse(RECEIVED).expect("a time");
+    let files = ["loggers", "lnav", "loghub"].into_iter().flat_map(shared_files);
+    for line in
+        files.flat_map(|(_, text)| text.split(|&b| b == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>())
+    {
+        let line = trim_line_ending(&line);
+        if line.is_empty() || line.len() > 100_000 {
+            continue;
+        }
+        let batch = batch_of(&[(line, LineMeta::default())]);
+        let view = batch.view(&batch.lines[0]);
+        let mut terms = Terms::default();
+        terms.add(&view, &mut Parser::new());
+        Record::of(&view, &mut Parser::new());
+        lines += 1;
+        timed += u32::from(view.time != received);
+        levelled += u32::from(view.severity != Severity::UNSPECIFIED);
+    }
+    println!("{lines} lines, {timed} with a time, {levelled} with a level");
+}
