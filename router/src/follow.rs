@@ -46,47 +46,96 @@ pub(crate) fn start_of(
     }
 }
 
-/// The loop. Ends when the feed closes, or when a pacing follower fails.
-pub(crate) fn run(mut follower: Box<dyn Follower>, pace: Pace, start: Position, source: &Source) {
-    let mut after = start;
-    let mut catch_up: Option<CatchUp> = None;
+/// The loop. Ends when the feed closes, or when a pacing follower fails. Any other follower that fails is fed again
+/// from its committed position, after a pause.
+pub(crate) fn run(follower: Box<dyn Follower>, pace: Pace, start: Position, source: &Source) {
+    let mut running = Running { follower, source, after: start, catch_up: None };
     loop {
-        let entry = match source.feed.next(after, IDLE) {
+        match running.step() {
+            Ok(Flow::On) => {}
+            Ok(Flow::Stop) => break,
+            Err(e) if pace == Pace::Acks => return running.fail(&e),
+            Err(e) => {
+                source.feed.report(running.follower.name(), |progress| progress.error = Some(e.to_string()));
+                if source.feed.wait_closed(RETRY) {
+                    break;
+                }
+                running.go_back();
+            }
+        }
+    }
+    if let Err(e) = running.follower.commit() {
+        source.feed.report(running.follower.name(), |progress| progress.error = Some(e.to_string()));
+    }
+}
+
+enum Flow {
+    On,
+    Stop,
+}
+
+struct Running<'a> {
+    follower: Box<dyn Follower>,
+    source: &'a Source,
+    after: Position,
+    /// While it is behind what memory holds.
+    catch_up: Option<CatchUp>,
+}
+
+impl Running<'_> {
+    fn step(&mut self) -> Result<Flow, FollowerError> {
+        let entry = match self.source.feed.next(self.after, IDLE) {
             Step::Entry(entry) => {
-                catch_up = None;
+                self.catch_up = None;
                 entry
             }
             Step::Behind => {
-                let reader = catch_up.get_or_insert_with(|| CatchUp::new(source, after));
-                match reader.next(source) {
-                    Ok(Some(entry)) => entry,
-                    Ok(None) => continue,
-                    Err(e) => return fail(source, follower.name(), &e),
+                let catch_up = self.catch_up.get_or_insert_with(|| CatchUp::new(self.source, self.after));
+                match catch_up.next(self.source)? {
+                    Some(entry) => entry,
+                    None => return Ok(Flow::On),
                 }
             }
             Step::Idle => {
-                if !attempt(follower.as_mut(), pace, source, |follower| follower.commit().map(drop)) {
-                    return;
-                }
-                report(follower.as_ref(), source, |progress| progress.error = None);
-                continue;
+                self.follower.commit()?;
+                self.report(|progress| progress.error = None);
+                return Ok(Flow::On);
             }
-            Step::Closed => break,
+            Step::Closed => return Ok(Flow::Stop),
         };
-        if !attempt(follower.as_mut(), pace, source, |follower| follower.apply(&entry)) {
-            break;
-        }
+        self.follower.apply(&entry)?;
         // A follower that has nothing yet begins with the oldest record there is; that is no loss.
-        let missed = if after == Position(0) { 0 } else { entry.position.0 - after.next().0 };
-        after = entry.position;
-        report(follower.as_ref(), source, |progress| {
-            progress.applied = after;
+        let missed = if self.after == Position(0) { 0 } else { entry.position.0 - self.after.next().0 };
+        self.after = entry.position;
+        self.report(|progress| {
+            progress.applied = entry.position;
             progress.missed += missed;
             progress.error = None;
         });
+        Ok(Flow::On)
     }
-    if let Err(e) = follower.commit() {
-        source.feed.report(follower.name(), |progress| progress.error = Some(e.to_string()));
+
+    fn report(&self, change: impl FnOnce(&mut Progress)) {
+        let committed = self.committed();
+        self.source.feed.report(self.follower.name(), |progress| {
+            progress.committed = committed.unwrap_or(progress.committed);
+            change(progress);
+        });
+    }
+
+    fn go_back(&mut self) {
+        self.after = self.committed().unwrap_or(Position(0));
+        self.catch_up = None;
+    }
+
+    fn committed(&self) -> Option<Position> {
+        self.follower.committed().map(|(_, position)| position)
+    }
+
+    fn fail(&self, e: &FollowerError) {
+        let name = self.follower.name();
+        self.source.feed.report(name, |progress| progress.error = Some(e.to_string()));
+        self.source.fatal.send(Fatal { at: name.to_owned(), reason: e.to_string() });
     }
 }
 
@@ -115,37 +164,4 @@ impl CatchUp {
             Read::End => None,
         })
     }
-}
-
-/// Does it, again and again when the follower may be stuck; `false` when it is time to end.
-fn attempt(
-    follower: &mut dyn Follower,
-    pace: Pace,
-    source: &Source,
-    mut work: impl FnMut(&mut dyn Follower) -> Result<(), FollowerError>,
-) -> bool {
-    while let Err(e) = work(follower) {
-        if pace == Pace::Acks {
-            fail(source, follower.name(), &e);
-            return false;
-        }
-        source.feed.report(follower.name(), |progress| progress.error = Some(e.to_string()));
-        if source.feed.wait_closed(RETRY) {
-            return false;
-        }
-    }
-    true
-}
-
-fn report(follower: &dyn Follower, source: &Source, change: impl FnOnce(&mut Progress)) {
-    let committed = follower.committed().map(|(_, position)| position);
-    source.feed.report(follower.name(), |progress| {
-        progress.committed = committed.unwrap_or(progress.committed);
-        change(progress);
-    });
-}
-
-fn fail(source: &Source, name: &str, e: &FollowerError) {
-    source.feed.report(name, |progress| progress.error = Some(e.to_string()));
-    source.fatal.send(Fatal { at: name.to_owned(), reason: e.to_string() });
 }

@@ -9,7 +9,9 @@ mod decode;
 mod feed;
 mod follow;
 mod journal;
+pub mod route;
 mod server;
+pub mod sinks;
 mod status;
 mod table;
 
