@@ -234,3 +234,53 @@ fn failed(error: impl Into<tantivy::TantivyError>) -> io::Error {
         _ => io::Error::new(io::ErrorKind::InvalidData, error.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::split::format::Section;
+    use crate::split::pages::checksums;
+    use logweir_base::dir::Dir;
+    use logweir_base::dir::sim::SimDir;
+
+    fn open(files: &Files) -> Words {
+        let bytes = files.iter().flat_map(|(_, bytes)| bytes.clone()).collect::<Vec<u8>>();
+        let dir = SimDir::new();
+        dir.put("words", &bytes);
+        let section = Section { at: 0, len: bytes.len() as u64 };
+        let pages = Pages::new(Arc::from(dir.open("words").expect("opens")), section, checksums(&bytes));
+        let sizes: Vec<_> = files.iter().map(|(name, bytes)| (name.clone(), bytes.len() as u64)).collect();
+        Words::open(Arc::new(pages), &sizes).expect("opens")
+    }
+
+    fn build(blocks: &[Vec<u64>]) -> Files {
+        let mut builder = WordsBuilder::new().expect("begins");
+        blocks.iter().for_each(|words| builder.add(&words.as_slice().into()).expect("adds"));
+        builder.finish().expect("finishes")
+    }
+
+    fn blocks_of(words: &Words, word: u64) -> Vec<usize> {
+        let mut blocks = Vec::new();
+        words.look_up(word, |block| blocks.push(block)).expect("reads");
+        blocks
+    }
+
+    /// What the pinned version of tantivy is trusted with: documents keep their order, alone and merged, and the
+    /// inputs of a merge follow each other as given, a small one before a large one too.
+    #[test]
+    fn blocks_keep_their_order_also_when_merged() {
+        let inputs: Vec<Vec<Vec<u64>>> = vec![
+            (0..3).map(|block| vec![1, 100 + block]).collect(),
+            (0..700).map(|block| vec![1, 2, 1000 + block]).collect(),
+            vec![Vec::new(), vec![2]],
+        ];
+        let opened: Vec<_> = inputs.iter().map(|blocks| open(&build(blocks))).collect();
+        assert_eq!(blocks_of(&opened[1], 1), (0..700).collect::<Vec<_>>());
+        let merged = open(&merge(&opened).expect("merges"));
+        let all: Vec<_> = inputs.concat();
+        for word in [0, 1, 2, 100, 102, 1000, 1699, u64::MAX] {
+            let expected: Vec<_> = (0..all.len()).filter(|&block| all[block].contains(&word)).collect();
+            assert_eq!(blocks_of(&merged, word), expected, "word {word}");
+        }
+    }
+}

@@ -1,5 +1,8 @@
 //! What the tests of the whole store share: entries, and the model that a search is compared with.
 
+mod crash;
+mod damage;
+mod fault;
 mod model;
 
 use crate::{Indexer, IndexerConfig, LineKey, Order, SearchRequest, SearchSummary, Store};
@@ -146,7 +149,6 @@ fn search(store: &Store, request: &SearchRequest) -> (Vec<Found>, SearchSummary)
 }
 
 /// All lines of the store, newest first; fails when anything could not be read.
-#[allow(dead_code)]
 fn all(store: &Store) -> Vec<Found> {
     let (found, summary) = search(store, &request("*"));
     assert_eq!(summary.errors, Vec::<String>::new());
