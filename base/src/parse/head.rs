@@ -175,8 +175,9 @@ fn level_in(text: &[u8]) -> Option<Severity> {
     while !rest.is_empty() {
         let len = rest.iter().position(|b| !b.is_ascii_alphanumeric()).unwrap_or(rest.len());
         let (word, after) = rest.split_at(len);
+        let is_protocol = word.eq_ignore_ascii_case(b"http");
         let marked = matches!(before, b'[' | b'<' | b'=') || word.iter().all(u8::is_ascii_uppercase);
-        if let Some(severity) = Severity::from_text(word).filter(|_| marked && len >= 3) {
+        if let Some(severity) = Severity::from_text(word).filter(|_| marked && !is_protocol && len >= 3) {
             return Some(severity);
         }
         (before, rest) = after.split_first().map_or((b' ', after), |(&byte, rest)| (byte, rest));

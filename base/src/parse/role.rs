@@ -156,6 +156,14 @@ pub(crate) struct Field<'a> {
     pub(crate) scope: Scope,
 }
 
+impl<'a> Field<'a> {
+    /// Looked up without a cache.
+    pub(crate) fn of(path: &'a str) -> Self {
+        let role = role_of(path);
+        Self { path, role, scope: Scope::of(path, role) }
+    }
+}
+
 /// Remembers what paths stand for: a service writes the same few on every line. Each path
 /// has one of two slots, so the cache is bounded; it holds
 /// the paths themselves, so that no two are ever taken for one.

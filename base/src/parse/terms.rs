@@ -9,7 +9,7 @@ use super::hash::{Scope, Term, id_of, severity_word};
 use super::id::{canonical, is_padded};
 use super::json::{Parser, Shape, Value};
 use super::number::Number;
-use super::role::{Field, Role, RoleCache};
+use super::role::{Field, Role};
 use super::tokens::{tokens, tokens_lossy};
 use crate::frame::Resource;
 use std::ops::ControlFlow;
@@ -81,7 +81,7 @@ impl Terms {
             own.add_text(Scope::host(), &resource.host, scratch);
             own.add_text(Scope::of_path("file"), &resource.path, scratch);
             for (key, value) in &resource.labels {
-                own.add_field(RoleCache::default().field(key), Value::Str(value), scratch);
+                own.add_field(Field::of(key), Value::Str(value), scratch);
             }
             self.resource = resource.clone();
             self.resource_words = own.words;

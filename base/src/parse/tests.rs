@@ -89,6 +89,7 @@ fn heads_of_all_loggers() {
     check("[2026-11-23T06:27:08.548] [INFO] app - m", "2026-11-23T06:27:08.548Z", "INFO");
     check("2026/11/23 06:30:37 [error] 12#12: m", "2026-11-23T06:30:37Z", "ERROR");
     check("2026-11-23 06:34:49,598 WARN  [main] c.a.App - m", "2026-11-23T06:34:49.598Z", "WARN");
+    check("10.0.0.1 - - \"GET / HTTP/1.1\" 200", RECEIVED, "");
     check("I will warn you about an Error", RECEIVED, "");
     check("ERROR:d:request failed", RECEIVED, "ERROR");
     check("", RECEIVED, "");
@@ -198,8 +199,11 @@ fn t27_invalid_utf8_utf16_and_byte_order_marks() {
 
 #[test]
 fn a_record_shows_what_was_understood() {
-    let line = br#"{"level":"warning","hostname":"web-7","traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01","span_id":"00F067AA0BA902B7","userId":42,"msg":"slow"}"#;
-    let batch = batch_of(&[(line, LineMeta::default())]);
+    let line = concat!(
+        r#"{"level":"warning","hostname":"web-7","traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01","#,
+        r#""span_id":"00F067AA0BA902B7","userId":42,"msg":"slow"}"#,
+    );
+    let batch = batch_of(&[(line.as_bytes(), LineMeta::default())]);
     let record = Record::of(&batch.view(&batch.lines[0]), &mut Parser::new());
     assert_eq!(record.trace_id.as_deref(), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
     assert_eq!(record.span_id.as_deref(), Some("00f067aa0ba902b7"));

@@ -14,7 +14,13 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Matcher {
     program: Arc<Program>,
-    /// For each leaf, what is known of it in the line at hand.
+    state: State,
+}
+
+/// What is found out about the line at hand.
+#[derive(Debug)]
+struct State {
+    /// For each leaf, whether it is true, as far as known.
     known: Vec<Option<bool>>,
     parser: Parser,
     scratch: Vec<u8>,
@@ -52,7 +58,7 @@ impl Matcher {
 
     fn of(program: Arc<Program>) -> Self {
         let known = vec![None; program.leaves.len()];
-        Self { program, known, parser: Parser::new(), scratch: Vec::new() }
+        Self { program, state: State { known, parser: Parser::new(), scratch: Vec::new() } }
     }
 
     /// If `Some`: it matches the text of every matching line, so what it does not match need not be judged.
@@ -62,18 +68,20 @@ impl Matcher {
 
     /// Whether the query matches this line.
     pub fn matches(&mut self, view: &LineView<'_>) -> bool {
-        let program = Arc::clone(&self.program);
-        let by_source = self.judge_view(&program, view);
-        if let Some(decided) = evaluate(&program.node, &self.known) {
+        let (program, state) = (&*self.program, &mut self.state);
+        let by_source = state.judge_view(program, view);
+        if let Some(decided) = evaluate(&program.node, &state.known) {
             return decided;
         }
         if !by_source && program.line_filter.as_ref().is_some_and(|filter| !filter.is_match(view.text)) {
             return false;
         }
-        self.judge_line(&program, view.text);
-        evaluate(&program.node, &self.known).unwrap_or(false)
+        state.judge_line(program, view.text);
+        evaluate(&program.node, &state.known).unwrap_or(false)
     }
+}
 
+impl State {
     /// Returns whether a field of the source has made a leaf true.
     fn judge_view(&mut self, program: &Program, view: &LineView<'_>) -> bool {
         let mut by_source = false;

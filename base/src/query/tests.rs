@@ -111,7 +111,12 @@ proptest! {
     }
 }
 
-const GEN: &str = r#"{"timestamp":"2026-11-23T10:15:00.123456Z","level":"INFO","service":"checkout","host":"web-07","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736","span_id":"00f067aa0ba902b7","user_id":"u48213","message":"payment 4821 for user u48213 accepted in 35 ms from 10.2.3.4","http":{"method":"POST","path":"/api/v1/pay","status":200},"duration_ms":35.127}"#;
+const GEN: &str = concat!(
+    r#"{"timestamp":"2026-11-23T10:15:00.123456Z","level":"INFO","service":"checkout","host":"web-07","#,
+    r#""trace_id":"4bf92f3577b34da6a3ce929d0e0e4736","span_id":"00f067aa0ba902b7","user_id":"u48213","#,
+    r#""message":"payment 4821 for user u48213 accepted in 35 ms from 10.2.3.4","#,
+    r#""http":{"method":"POST","path":"/api/v1/pay","status":200},"duration_ms":35.127}"#,
+);
 
 #[test]
 fn a_usual_line_is_found_by_all_its_parts() {
