@@ -112,6 +112,7 @@ fn needed(node: &Node, leaves: &[Leaf], source: SourceFields) -> Option<Vec<Stri
 
 fn of_leaf(leaf: &Leaf, source: SourceFields) -> Option<Vec<String>> {
     match leaf {
+        Leaf::Text { words, .. } if words.number.is_some() => None,
         Leaf::Text { words, id: None } => of_words(words),
         Leaf::Text { id: Some(id), .. } | Leaf::Trace { id, in_plain_text: true, .. } => {
             let tail = &id[id.len().checked_sub(ID_TAIL_BYTES)?..];

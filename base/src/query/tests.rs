@@ -232,6 +232,8 @@ fn integers_compare_exactly() {
         &["n:9007199254740992"],
     );
     check_all(r#"{"n":18446744073709551615}"#, &["n:18446744073709551615"], &["n:18446744073709551614"]);
+    // Sixteen digits look like an id; the prefilter once asked for their last twelve.
+    check_all("9007199254740992.0", &["9007199254740993"], &["9007199254740995"]);
     check_all(r#"{"n":1e3,"s":"1e3"}"#, &["n:1000", "s:1000", "s:1e3"], &["n:1001"]);
 }
 
