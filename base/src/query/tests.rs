@@ -158,6 +158,7 @@ fn a_usual_line_is_found_by_all_its_parts() {
         "duration_ms:>35 duration_ms:<=35.127",
         "file:app.log",
         "env:prod",
+        "env:prod http.path:api",
         "timestamp:2026",
         "message:\"10.2.3.4\"",
     ];
@@ -183,6 +184,44 @@ fn a_usual_line_is_found_by_all_its_parts() {
         "duration_ms:{35.127 TO *]",
     ];
     check_all(GEN, &matching, &others);
+}
+
+#[test]
+fn ids_are_found_in_all_spellings() {
+    let dashed = r#"{"request_id":"550e8400-e29b-41d4-a716-446655440000"}"#;
+    let matching = [
+        "trace:550e8400e29b41d4a716446655440000",
+        "550e8400e29b41d4a716446655440000",
+        "request_id:550e8400",
+        "request_id:e29b",
+        "request_id:446655440000",
+    ];
+    check_all(dashed, &matching, &["trace:550e8400", "550e8400", "-request_id:e29b"]);
+    let padded = r#"{"trace_id":"000000000000000000f067aa0ba902b7"}"#;
+    check_all(padded, &["trace:00f067aa0ba902b7", "00f067aa0ba902b7"], &["trace_id:00f067aa0ba902b7"]);
+    let decimal = r#"{"dd":{"trace_id":1234567890123456789}}"#;
+    check_all(decimal, &["trace:1234567890123456789"], &["trace:1234567890123456780"]);
+    let odd = r#"{"trace_id":"-4bf92f3577b34da6a3ce929d0e0e473"}"#;
+    check_all(
+        odd,
+        &["trace:\"-4bf92f3577b34da6a3ce929d0e0e473\""],
+        &["trace:4bf92f3577b34da6a3ce929d0e0e473"],
+    );
+}
+
+#[test]
+fn a_source_is_indexed_anew_after_each_clear() {
+    let resource = Resource { host: "vm-3".into(), path: "/a.log".into(), ..Resource::default() };
+    let batch = looked_at(b"x", resource);
+    let (mut terms, mut parser) = (Terms::default(), Parser::new());
+    let candidates = "host:vm-3 file:a.log".parse::<Query>().expect("parses").candidates();
+    for _ in 0..2 {
+        terms.clear();
+        terms.add(&batch.view(&batch.lines[0]), &mut parser);
+        let once = terms.words.len();
+        terms.add(&batch.view(&batch.lines[0]), &mut parser);
+        assert!(possible(&candidates, &terms) && terms.words.len() < 2 * once);
+    }
 }
 
 #[test]
@@ -278,6 +317,7 @@ fn the_prefilter_asks_for_tokens_that_cannot_be_spelt_otherwise() {
     };
     check("reset", &["a RESET b", "unresettable", r"r\u0065set"], &["rese t", ""]);
     check("\"connection reset\" OR aaaab", &["CONNECTION", "aaaaaaab"], &["reset", "aaaa"]);
+    check("ababac", &["abababac"], &["ababab"]);
     check("task -other level:error", &["TASK", "tas\u{212a}"], &["other", "error"]);
     check("trace:4BF92F35-77B3-4DA6-A3CE-929D0E0E4736", &["4bf92f3577b34da6a3ce929d0e0e4736"], &["4bf92f35"]);
     for without in
