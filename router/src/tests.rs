@@ -227,7 +227,7 @@ fn n06_m01_a_follower_that_stands_still_stops_the_sender() {
     let running = run_with(&config, &dir, |router| {
         let (recorder, recorded) = Recorder::new("gated", router.journal_id());
         router
-            .follow(Box::new(Gated { inner: recorder, gate: opened.clone() }), Pace::Acks)
+            .follow(Box::new(Gated { inner: recorder, gate: opened.clone(), before: None }), Pace::Acks)
             .expect("follows");
         seen = Some(recorded);
     });
@@ -275,6 +275,8 @@ fn n06_m01_a_follower_that_stands_still_stops_the_sender() {
 struct Gated {
     inner: Box<Recorder>,
     gate: crossbeam::channel::Receiver<()>,
+    /// Closes when it stands at the gate.
+    before: Option<crossbeam::channel::Sender<()>>,
 }
 
 impl Follower for Gated {
@@ -288,6 +290,7 @@ impl Follower for Gated {
 
     fn apply(&mut self, entry: &Arc<Entry>) -> Result<(), FollowerError> {
         if matches!(entry.body, EntryBody::Lines(_)) {
+            self.before = None;
             let _ = self.gate.recv();
         }
         self.inner.apply(entry)
@@ -378,12 +381,14 @@ fn s01_shutdown_ends_and_names_who_hangs() {
     let running = run(&SimDir::new(), |_| ());
     let (gate, opened) = crossbeam::channel::bounded::<()>(0);
     let (recorder, _) = Recorder::new("gated", running.router.journal_id());
-    running.router.follow(Box::new(Gated { inner: recorder, gate: opened }), Pace::Acks).expect("follows");
+    let (before, stands) = crossbeam::channel::bounded::<()>(0);
+    let gated = Gated { inner: recorder, gate: opened, before: Some(before) };
+    running.router.follow(Box::new(gated), Pace::Acks).expect("follows");
     let (mut client, epoch) = Client::hello(running.address, "s");
     client.ask(&Frame::Open(open(1)));
     client.ask(&Frame::Batch(batch(1, epoch, 0, &["one\n"])));
-    assert!(running.router.feed().wait_applied("gated", Position(2), WAIT));
-    assert_eq!(running.router.shutdown(Duration::from_millis(300)), ["gated"]);
+    assert_eq!(stands.recv_timeout(WAIT), Err(crossbeam::channel::RecvTimeoutError::Disconnected));
+    assert_eq!(running.router.shutdown(Duration::from_secs(1)), ["gated"]);
     assert_eq!(client.receive(), None);
     drop(gate);
 }
