@@ -50,6 +50,13 @@ pub struct Found {
     pub modified: i64,
 }
 
+impl Found {
+    /// The same file as its metadata tells now.
+    pub fn now(&self, meta: &std::fs::Metadata) -> Self {
+        Self { size: meta.len(), modified: modified(meta), ..self.clone() }
+    }
+}
+
 /// What a scan has met.
 #[derive(Debug, Default)]
 pub struct Scan {
@@ -216,8 +223,12 @@ fn look(path: &Path, is_link: bool, real_roots: &[PathBuf]) -> io::Result<Found>
         path: path.to_owned(),
         target,
         size: meta.len(),
-        modified: meta.mtime().saturating_mul(1_000_000_000).saturating_add(meta.mtime_nsec()),
+        modified: modified(&meta),
     })
+}
+
+fn modified(meta: &std::fs::Metadata) -> i64 {
+    meta.mtime().saturating_mul(1_000_000_000).saturating_add(meta.mtime_nsec())
 }
 
 fn refusal(why: &str) -> io::Error {

@@ -52,9 +52,8 @@ struct Tracked {
     unsettled: bool,
     /// No newline is between the source's position and here.
     no_newline_to: Offset,
-    /// Its place in the queue: change time when it was queued.
-    queued: Option<i64>,
-    family: u64,
+    /// Its place in the queue: its family, and its change time when it was queued.
+    queued: Option<(u64, i64)>,
     error: String,
     /// Size when it was met first: what `once` waits for.
     goal: u64,
@@ -84,6 +83,7 @@ pub struct Tailer {
     changed: HashSet<SourceId>,
     forgotten: Vec<SourceId>,
     scan_wanted: bool,
+    something_pends: bool,
     has_new_sources: bool,
     counters: Counters,
 }
@@ -121,6 +121,7 @@ impl Tailer {
             changed: HashSet::new(),
             forgotten: Vec::new(),
             scan_wanted: false,
+            something_pends: false,
             has_new_sources: false,
             counters: Counters::default(),
         })
@@ -129,7 +130,8 @@ impl Tailer {
     /// The next frame to send; `None` when there is none before something happens: a change, an answer, time.
     pub fn next_frame(&mut self, now: Duration) -> Option<Frame> {
         self.session.epoch?;
-        for _ in 0..=self.ready.len() {
+        let mut passed_over = 0;
+        while passed_over <= self.ready.len() {
             if let Some(frame) = self.outbox.pop_front() {
                 return Some(frame);
             }
@@ -139,14 +141,16 @@ impl Tailer {
             let key = self.ready.pop_front()?;
             if self.is_behind_an_older_one(key) {
                 self.ready.push_back(key);
+                passed_over += 1;
                 continue;
             }
+            passed_over = 0;
             self.leave_queue(key);
             if let Some(frame) = self.turn(key, now) {
                 return Some(frame);
             }
         }
-        self.outbox.pop_front()
+        None
     }
 
     /// Whether all that was there when it was first seen is acknowledged, or cannot be read.
@@ -165,8 +169,7 @@ impl Tailer {
 
     /// Whether a scan should not wait for its usual time: something is pending that only a scan moves on.
     pub fn wants_scan_soon(&self) -> bool {
-        let pending = |t: &Tracked| !t.at_home || t.deleted || t.unsettled || !t.error.is_empty();
-        self.scan_wanted || !self.held.is_empty() || self.files.values().any(pending)
+        self.scan_wanted || self.something_pends
     }
 
     /// Takes the wish for a scan that came with a hint.
@@ -177,11 +180,6 @@ impl Tailer {
     /// Totals so far.
     pub fn counters(&self) -> Counters {
         self.counters
-    }
-
-    /// The counters, to add what happens outside.
-    pub fn counters_mut(&mut self) -> &mut Counters {
-        &mut self.counters
     }
 
     /// Redactions so far, by rule.
@@ -263,9 +261,9 @@ impl Tailer {
         let Some(tracked) = self.files.get_mut(&key).filter(|t| t.queued.is_none()) else {
             return;
         };
-        let place = tracked.found.modified;
-        tracked.queued = Some(place);
-        self.waiting.entry(tracked.family).or_default().insert((place, key));
+        let (family, changed) = (scan::family_of(&tracked.found.path), tracked.found.modified);
+        tracked.queued = Some((family, changed));
+        self.waiting.entry(family).or_default().insert((changed, key));
         self.ready.push_back(key);
     }
 
@@ -273,20 +271,21 @@ impl Tailer {
         let Some(tracked) = self.files.get_mut(&key) else {
             return;
         };
-        if let Some(place) = tracked.queued.take()
-            && let Some(family) = self.waiting.get_mut(&tracked.family)
+        if let Some((family, changed)) = tracked.queued.take()
+            && let Some(waiting) = self.waiting.get_mut(&family)
         {
-            family.remove(&(place, key));
-            if family.is_empty() {
-                self.waiting.remove(&tracked.family);
+            waiting.remove(&(changed, key));
+            if waiting.is_empty() {
+                self.waiting.remove(&family);
             }
         }
     }
 
     /// Of a rotated family the oldest generation goes first (T05).
     fn is_behind_an_older_one(&self, key: InodeKey) -> bool {
-        let family = self.files.get(&key).and_then(|t| self.waiting.get(&t.family));
-        family.and_then(BTreeSet::first).is_some_and(|&(_, first)| first != key)
+        let place = self.files.get(&key).and_then(|t| t.queued);
+        let waiting = place.and_then(|(family, _)| self.waiting.get(&family));
+        waiting.and_then(BTreeSet::first).is_some_and(|&(_, first)| first != key)
     }
 
     /// Gives one file its turn.

@@ -72,6 +72,13 @@ impl Tailer {
         self.claim_all(news, now);
         self.wake_due(now);
         self.close_the_gone(now);
+        self.something_pends = !self.held.is_empty() || self.files.values().any(|t| self.pends(t));
+    }
+
+    /// Whether only another scan can move a file on.
+    fn pends(&self, tracked: &Tracked) -> bool {
+        let partial = self.sources.get(&tracked.source).is_some_and(|s| tracked.no_newline_to > s.sent);
+        tracked.scanned != self.counters.scans || !tracked.error.is_empty() || (partial && !tracked.at_home)
     }
 
     /// A hint that `path` has changed.
@@ -84,10 +91,9 @@ impl Tailer {
         if tracked.queued.is_some() {
             return;
         }
-        let mut found = tracked.found.clone();
         match tracked.file.as_ref().map(File::metadata) {
             Some(Ok(meta)) => {
-                found.size = meta.len();
+                let found = tracked.found.now(&meta);
                 self.note_change(found, now);
             }
             _ => self.scan_wanted = true,
@@ -126,7 +132,6 @@ impl Tailer {
             tracked.grown_at = now;
         }
         if found.path != tracked.found.path {
-            tracked.family = family_of(&found.path);
             self.changed.insert(tracked.source);
             if let Some(source) = self.sources.get_mut(&tracked.source) {
                 source.record.seen_at = found.path.to_string_lossy().into_owned();
@@ -216,7 +221,7 @@ impl Tailer {
             return;
         };
         tracked.deleted = std::os::unix::fs::MetadataExt::nlink(&meta) == 0;
-        let found = Found { size: meta.len(), ..tracked.found.clone() };
+        let found = tracked.found.now(&meta);
         self.note_change(found, now);
         let Some(tracked) = self.files.get(&key) else {
             return;
@@ -409,7 +414,6 @@ impl Tailer {
             unsettled: true,
             no_newline_to: source.sent,
             queued: None,
-            family: family_of(&found.path),
             error: String::new(),
             goal: found.size,
             found,
@@ -516,7 +520,7 @@ fn is_surely_gone(record: &Record) -> bool {
 }
 
 /// Files of one family are generations of one log: the same name but for trailing numbers and dates.
-fn family_of(path: &Path) -> u64 {
+pub(super) fn family_of(path: &Path) -> u64 {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let mut stem: &str = &name;
     while let Some((front, last)) = stem.rsplit_once(['.', '-']) {

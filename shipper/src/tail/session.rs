@@ -107,6 +107,7 @@ impl Tailer {
         };
         if let Some(freed) = freed {
             self.session.in_flight -= freed;
+            self.changed.insert(id);
             self.counters.rewinds += 1;
             self.go_on(id);
         }
@@ -178,6 +179,7 @@ impl Tailer {
         };
         source.link = Link::Open;
         self.session.in_flight -= source.restart_at(hwm);
+        self.changed.insert(id);
         let begin = source.record.begin;
         if let Some(key) = source.holder.filter(|_| hwm < begin) {
             let sent = self.standing_at(key, begin);

@@ -52,8 +52,8 @@ pub struct Source {
     pub fresh: bool,
     /// Known start of the line that `sent` lies in.
     pub line_start: Option<Offset>,
-    /// The last of what was on its way when the connection was lost: it may have arrived.
-    doubt: Option<Sent>,
+    /// What was on its way when the connection was lost: it may have arrived.
+    doubts: VecDeque<Sent>,
     flight: VecDeque<Sent>,
     flight_bytes: u64,
     rewound_to: Option<Offset>,
@@ -75,7 +75,7 @@ impl Source {
             announced: true,
             fresh: false,
             line_start: None,
-            doubt: None,
+            doubts: VecDeque::new(),
             flight: VecDeque::new(),
             flight_bytes: 0,
             rewound_to: None,
@@ -90,7 +90,7 @@ impl Source {
 
     /// The furthest offset that may have arrived, as [`Source::check`]: what a copy of the file is recognised by.
     pub fn read(&self) -> (Offset, u64) {
-        self.doubt.map_or(self.check(), |sent| (sent.end, sent.tail))
+        self.doubts.back().map_or(self.check(), |sent| (sent.end, sent.tail))
     }
 
     /// Something was sent.
@@ -134,8 +134,9 @@ impl Source {
 
     /// The router has it up to `hwm`, and nothing is on its way. Returns the bytes that no longer count.
     pub fn restart_at(&mut self, hwm: Offset) -> u64 {
-        self.doubt = None;
-        self.flight.clear();
+        for arrived in self.doubts.drain(..).chain(self.flight.drain(..)).filter(|sent| sent.end <= hwm) {
+            self.record.advance(arrived.end, arrived.tail, arrived.ring);
+        }
         self.hwm = hwm;
         self.sent = hwm;
         self.rewound_to = None;
@@ -144,9 +145,10 @@ impl Source {
 
     /// The session is over: what was on its way may or may not have arrived.
     pub fn disconnected(&mut self) {
-        let doubt = self.flight.back().copied().or(self.doubt);
+        let mut doubts = std::mem::take(&mut self.doubts);
+        doubts.append(&mut self.flight);
         self.restart_at(self.hwm);
-        self.doubt = doubt;
+        self.doubts = doubts;
         self.link = if self.announced { Link::Asked } else { Link::Unopened };
     }
 
