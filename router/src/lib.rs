@@ -93,8 +93,7 @@ impl Router {
             serving: Arc::clone(&serving),
             window_bytes: config.window_bytes,
         };
-        let mut core = Core::new(table, writer, links);
-        core.declare(gaps).map_err(|e| OpenError { at: dir.describe(), reason: e.to_string() })?;
+        let core = Core::new(table, writer, links);
         let server = Server {
             requests,
             in_flight: Arc::new(Semaphore::new(config.in_flight_bytes)),
@@ -116,7 +115,7 @@ impl Router {
             clock,
             threads: Mutex::default(),
         };
-        router.spawn("journal", move || core.run());
+        router.spawn("journal", move || core.run(gaps));
         router.spawn("decode", move || decode_all(&decode_in, decoder, &feed));
         Ok(router)
     }

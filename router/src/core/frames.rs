@@ -15,6 +15,8 @@ use std::time::Duration;
 
 /// A connection that was heard of within this time is alive: nobody takes its shipper over.
 const ALIVE: Duration = Duration::from_secs(30);
+/// Of a shipper, and of a boot.
+const NAME_BYTES_MAX: usize = 256;
 /// An OPEN is small; the state is bounded by it.
 const OPEN_BYTES_MAX: usize = 64 << 10;
 
@@ -22,6 +24,9 @@ impl Core {
     /// A session begins: a new epoch, unless a clone of a living shipper asks (T40).
     pub(super) fn hello(&mut self, id: ConnId, hello: Hello, peer: Peer, permit: Permit, now: Timestamp) {
         let Hello { shipper, boot_id, .. } = hello;
+        if shipper.is_empty() || shipper.len() > NAME_BYTES_MAX || boot_id.len() > NAME_BYTES_MAX {
+            return self.refuse_peer(&peer, format!("a shipper's name has 1 to {NAME_BYTES_MAX} bytes"));
+        }
         if let Some((&old_id, old)) = self.conns.iter().find(|(_, conn)| conn.shipper == shipper) {
             if old.boot_id != boot_id && is_alive(old, now) {
                 let reason = format!(

@@ -148,8 +148,20 @@ impl Core {
         Self { table, writer, conns: BTreeMap::new(), group: Group::default(), links, full: None }
     }
 
-    /// Journals the gaps that recovery found. The first group.
-    pub fn declare(&mut self, gaps: Vec<Gap>) -> Result<(), Fatal> {
+    /// The loop: until it is told to stop, or the disk fails. First it journals the `gaps` that recovery found.
+    pub fn run(mut self, gaps: Vec<Gap>) {
+        let mut next_tick = Instant::now() + TICK;
+        let mut turned = self.declare(gaps);
+        while turned == Ok(Flow::On) {
+            turned = self.turn(&mut next_tick);
+        }
+        if let Err(fatal) = turned {
+            self.links.tally.error(self.links.clock.now(), fatal.to_string());
+            self.links.fatal.send(fatal);
+        }
+    }
+
+    pub(crate) fn declare(&mut self, gaps: Vec<Gap>) -> Result<Flow, Fatal> {
         let now = self.links.clock.now();
         for gap in gaps {
             self.count_gap(&gap);
@@ -157,23 +169,7 @@ impl Core {
             let bytes = frame.encode();
             self.push(frame, bytes, None, now);
         }
-        self.commit().map(drop)
-    }
-
-    /// The loop: until it is told to stop, or the disk fails.
-    pub fn run(mut self) {
-        let mut next_tick = Instant::now() + TICK;
-        loop {
-            let turned = self.turn(&mut next_tick);
-            match turned {
-                Ok(Flow::On) => {}
-                Ok(Flow::Stop) => return,
-                Err(fatal) => {
-                    self.links.tally.error(self.links.clock.now(), fatal.to_string());
-                    return self.links.fatal.send(fatal);
-                }
-            }
-        }
+        self.commit()
     }
 
     fn turn(&mut self, next_tick: &mut Instant) -> Result<Flow, Fatal> {

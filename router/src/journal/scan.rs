@@ -135,3 +135,40 @@ impl Scan {
         Ok(true)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::JournalOptions;
+    use crate::journal::recover;
+    use crate::journal::writer::NewRecord;
+    use crate::table::Table;
+    use logweir_base::dir::SharedDir;
+    use logweir_base::dir::sim::SimDir;
+    use logweir_base::frame::Frame;
+    use logweir_base::ids::ConfigVersion;
+    use logweir_base::time::Timestamp;
+    use std::sync::Arc;
+
+    /// M08, S08: however long the journal, reading it (and so recovery) holds one chunk, or one record when that is longer.
+    #[test]
+    fn m08_s08_reading_a_long_segment_holds_one_chunk() {
+        let dir: SharedDir = Arc::new(SimDir::new());
+        let options = JournalOptions { segment_bytes: 32 << 20, disk_bytes_max: 1 << 30, ballast_bytes: 0 };
+        let mut writer = recover::open(&dir, options, Timestamp(0)).expect("opens").writer;
+        let text = "x".repeat(100_000);
+        for n in 0..200 {
+            let frame = Frame::Config { version: ConfigVersion(n), text: text.clone() }.encode();
+            let record = NewRecord { frame, received: Timestamp(0), config: ConfigVersion(n) };
+            writer.make_room(&Table::default(), Timestamp(0)).expect("room");
+            writer.append(&[record]).expect("appends");
+        }
+        let mut scan = Scan::open(&*dir, Position(1)).expect("opens");
+        let mut records = 0;
+        while let Some(record) = scan.next().expect("reads") {
+            records += u32::from(record.header.position > Position(0));
+            assert!(scan.buf.capacity() <= 4 * CHUNK_BYTES, "{} bytes", scan.buf.capacity());
+        }
+        assert_eq!(records, 200);
+    }
+}
