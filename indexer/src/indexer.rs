@@ -77,7 +77,9 @@ impl Indexer {
         let waited = shared.work.wait_timeout(state, RETRY_AFTER);
         let (mut state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
         if timeout.timed_out() {
-            state.write_failed = false;
+            (state.write_failed, state.remove_failed) = (false, false);
+            drop(state);
+            shared.work.notify_all();
         }
     }
 
@@ -107,7 +109,8 @@ impl Indexer {
     fn work(&self, retry: Retry) {
         let shared = &self.store.0;
         if retry == Retry::Now {
-            shared.state().write_failed = false;
+            let mut state = shared.state();
+            (state.write_failed, state.remove_failed) = (false, false);
         }
         match self.workers {
             Workers::None(_) => keeper::work_off(shared),

@@ -58,7 +58,7 @@ fn next_job(state: &State, config: &IndexerConfig) -> Option<Job> {
         return Some(Job::Write(to_write));
     }
     let expired = expired(&state.splits, state.tail.now(), config);
-    if !expired.is_empty() && !state.merge_failed {
+    if !expired.is_empty() && !state.remove_failed {
         return Some(Job::Remove(expired));
     }
     let group = merge_group(&state.splits, config).filter(|_| !state.merge_failed)?;
@@ -66,22 +66,26 @@ fn next_job(state: &State, config: &IndexerConfig) -> Option<Job> {
 }
 
 fn run(shared: &Shared, job: Job) {
-    let (done, is_write) = match job {
-        Job::Write(to_write) => (write_split(shared, &to_write), true),
-        Job::Remove(splits) => (remove(shared, &splits), false),
-        Job::Merge(splits) => (merge_splits(shared, &splits), false),
+    let done = match &job {
+        Job::Write(to_write) => write_split(shared, to_write),
+        Job::Remove(splits) => remove(shared, splits),
+        Job::Merge(splits) => merge_splits(shared, splits),
     };
     let mut state = shared.state();
-    match done {
-        Ok(()) if is_write => state.merge_failed = false,
-        Ok(()) => {}
-        Err(e) => {
+    match (done, job) {
+        (Ok(()), Job::Write(_)) => state.merge_failed = false,
+        (Ok(()), _) => {}
+        (Err(e), job) => {
             state.counters.failures += 1;
             state.counters.report(e.to_string());
-            if is_write {
-                state.write_failed = true;
-            } else {
-                state.merge_failed = true;
+            match job {
+                Job::Write(_) => state.write_failed = true,
+                Job::Remove(_) => state.remove_failed = true,
+                // What cannot be read today cannot be read tomorrow: its neighbours shall not wait for it.
+                Job::Merge(splits) if e.kind() == io::ErrorKind::InvalidData => {
+                    splits.iter().for_each(|split| split.set_damaged());
+                }
+                Job::Merge(_) => state.merge_failed = true,
             }
         }
     }
@@ -155,7 +159,7 @@ fn merge_group<'a>(splits: &'a [Arc<Split>], config: &IndexerConfig) -> Option<&
 }
 
 fn is_mergeable(split: &Split, config: &IndexerConfig) -> bool {
-    !split.info.merged && is_small(split.info.lines, config) && day_of(split).is_some()
+    !split.info.merged && !split.is_damaged() && is_small(split.info.lines, config) && day_of(split).is_some()
 }
 
 fn is_small(lines: u64, config: &IndexerConfig) -> bool {

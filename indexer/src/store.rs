@@ -41,6 +41,8 @@ pub(crate) struct State {
     pub(crate) fatal: Option<String>,
     /// Writing a split has failed and is put off.
     pub(crate) write_failed: bool,
+    /// Removing splits has failed and is put off.
+    pub(crate) remove_failed: bool,
     /// A merge has failed and merging is put off until a split could be written.
     pub(crate) merge_failed: bool,
     pub(crate) counters: Counters,
@@ -77,6 +79,7 @@ impl Store {
             stopping: false,
             fatal: None,
             write_failed: false,
+            remove_failed: false,
             merge_failed: false,
             counters,
         };

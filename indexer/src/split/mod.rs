@@ -54,6 +54,7 @@ pub(crate) struct Split {
     dir: SharedDir,
     reader: Mutex<Option<Arc<SplitReader>>>,
     removed: AtomicBool,
+    damaged: AtomicBool,
 }
 
 impl SplitInfo {
@@ -92,7 +93,13 @@ pub(crate) fn file_name(first: Position, last: Position) -> String {
 
 impl Split {
     pub(crate) fn new(dir: SharedDir, info: SplitInfo) -> Self {
-        Self { info, dir, reader: Mutex::new(None), removed: AtomicBool::new(false) }
+        Self {
+            info,
+            dir,
+            reader: Mutex::new(None),
+            removed: AtomicBool::new(false),
+            damaged: AtomicBool::new(false),
+        }
     }
 
     /// The file and its tables; opened when they are not.
@@ -111,6 +118,15 @@ impl Split {
     /// The manifest names it no longer.
     pub(crate) fn set_removed(&self) {
         self.removed.store(true, Ordering::SeqCst);
+    }
+
+    /// A part of it cannot be read.
+    pub(crate) fn set_damaged(&self) {
+        self.damaged.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_damaged(&self) -> bool {
+        self.damaged.load(Ordering::SeqCst)
     }
 
     fn close(&self) {

@@ -52,6 +52,40 @@ fn d03_a_full_disk_puts_merges_off() {
     assert_eq!(all(&indexer.store()), model(&entries, &request("*")));
 }
 
+/// D03: retention goes on when merges do not fit: it is what makes room again.
+#[test]
+fn d03_old_splits_go_also_on_a_full_disk() {
+    let dir = SimDir::new();
+    let config = IndexerConfig { retention_age: Some(Duration::from_secs(9000)), ..tiny() };
+    let mut indexer = open(&dir, &config);
+    let entries: Vec<_> = (1..=15).map(|n| lines(n, n as i64 * 610, 1, &[b"one\n"])).collect();
+    apply(&mut indexer, &entries);
+    let used: usize =
+        dir.list().expect("lists").iter().map(|name| dir.contents(name).map_or(0, |it| it.len())).sum();
+    dir.set_space(Some(used as u64 + 2600));
+    apply(&mut indexer, &[lines(16, 16 * 610, 1, &[b"two\n"]), tick(17, 10_300)]);
+    let status = indexer.store().status();
+    assert!(status.merges == 0 && status.merges_paused && status.splits_removed > 0, "{status:?}");
+}
+
+/// I05: a split that cannot be read is left out of merges, and its neighbours are merged without it.
+#[test]
+fn i05_a_damaged_split_holds_up_no_merge() {
+    let dir = SimDir::new();
+    let mut indexer = open(&dir, &tiny());
+    let entries: Vec<_> = (1..=40).map(|n| lines(n, n as i64 * 610, 1, &[b"one\n"])).collect();
+    apply(&mut indexer, &entries[..4]);
+    let name = dir.list().expect("lists").remove(0);
+    let mut bytes = dir.contents(&name).expect("the split");
+    bytes[5] ^= 1;
+    dir.put(&name, &bytes);
+    apply(&mut indexer, &entries[4..]);
+    let status = indexer.store().status();
+    assert!(status.merges > 0 && status.errors.len() == 1 && !status.merges_paused, "{status:?}");
+    let (found, summary) = search(&indexer.store(), &request("*"));
+    assert_eq!((found.len() + 2, summary.partial), (40, true));
+}
+
 /// D03: with a full tail and no way to write a split, records are refused rather than held without bound.
 #[test]
 fn d03_the_tail_is_bounded() {

@@ -107,7 +107,8 @@ fn entries(events: &[Event]) -> Vec<(Arc<Entry>, bool)> {
     entries
 }
 
-fn check(config: &IndexerConfig, events: &[Event], requests: &[SearchRequest]) {
+/// Returns how many merges there were.
+fn check(config: &IndexerConfig, events: &[Event], requests: &[SearchRequest]) -> u64 {
     let dir = SimDir::new();
     let mut indexer = open(&dir, config);
     let entries = entries(events);
@@ -126,6 +127,7 @@ fn check(config: &IndexerConfig, events: &[Event], requests: &[SearchRequest]) {
         assert_eq!(found, model(&so_far, request), "after {} entries: {request:?}", so_far.len());
         assert_eq!((summary.errors.len(), summary.complete_up_to), (0, entry.position));
     }
+    let merges = indexer.store().status().merges;
     drop(indexer);
     let mut indexer = open(&dir, config);
     apply(&mut indexer, &so_far);
@@ -133,6 +135,7 @@ fn check(config: &IndexerConfig, events: &[Event], requests: &[SearchRequest]) {
         let (found, _) = search(&indexer.store(), request);
         assert_eq!(found, model(&so_far, request), "after reopening: {request:?}");
     }
+    merges
 }
 
 proptest! {
@@ -144,9 +147,22 @@ proptest! {
         requests in prop::collection::vec(queries(), 1..12),
         block_bytes in 1usize..600,
         run_bytes in 1usize..3000,
-        split_lines_max in 4u64..80,
+        split_lines_max in 4u64..120,
+        age in 1u64..40,
     ) {
-        let config = IndexerConfig { block_bytes, run_bytes, split_lines_max, ..tiny() };
+        let split_age = Duration::from_secs(age);
+        let config = IndexerConfig { block_bytes, run_bytes, split_lines_max, split_age, ..tiny() };
         check(&config, &events, &requests);
     }
+}
+
+/// The same where it is known that splits are merged, more than once.
+#[test]
+fn a_search_of_merged_splits_finds_what_the_matcher_alone_finds() {
+    let line = |n: u8| (n, n.wrapping_mul(7) % 12, i64::from(n) * 3 % 200);
+    let event = |n: u8| Event::Lines { source: n % 3, lines: (n..n + 3).map(line).collect() };
+    let events: Vec<_> = (0..60).map(event).collect();
+    let requests = ["*", "reset", "level:error", "trace:0000000000000000abc0000000000005"].map(request);
+    let config = IndexerConfig { split_age: Duration::from_secs(2), split_lines_max: 60, ..tiny() };
+    assert!(check(&config, &events, &requests) > 1);
 }
