@@ -102,7 +102,7 @@ pub fn run(
     stop: watch::Receiver<bool>,
 ) -> Result<ShipReport, ShipError> {
     let state = StateDir::lock(&config.state_dir)?;
-    let (store, records, moved_aside) = state.open_store()?;
+    let (records, moved_aside) = state.load();
     let redactor = Redactor::new(&config.redact, &state.redact_key()?)?;
     let config = tuned(config);
     let peer = Peer { to: config.to.clone(), hello: hello(&config, state.path()) };
@@ -119,7 +119,8 @@ pub fn run(
     let watcher = start_watcher(&config, events, missed.clone());
     let mut reader = ReadLoop {
         tailer,
-        store,
+        state,
+        store: None,
         status,
         watcher,
         missed,
@@ -127,6 +128,7 @@ pub fn run(
         slots: QUEUE_FRAMES,
         begun: Instant::now(),
         last_scan: None,
+        checkpoint_failed: false,
         next_checkpoint: Duration::ZERO,
         next_status: Duration::ZERO,
         config,
@@ -142,7 +144,10 @@ pub fn run(
 struct ReadLoop {
     config: ShipConfig,
     tailer: Tailer,
-    store: Store,
+    state: StateDir,
+    /// None before the first write and after a failed one.
+    store: Option<Store>,
+    checkpoint_failed: bool,
     status: ShipperStatus,
     watcher: Option<Watcher>,
     /// A hint did not fit into the queue.
@@ -277,7 +282,8 @@ impl ReadLoop {
     }
 
     fn checkpoint_when_due(&mut self, now: Duration) {
-        if self.tailer.has_new_sources() || (now >= self.next_checkpoint && self.tailer.has_changes()) {
+        let urgent = self.tailer.has_new_sources() && !self.checkpoint_failed;
+        if urgent || (now >= self.next_checkpoint && self.tailer.has_changes()) {
             self.checkpoint(now);
         }
     }
@@ -287,14 +293,25 @@ impl ReadLoop {
         if !self.tailer.has_changes() {
             return;
         }
-        let store = &self.store;
-        let saved = self.tailer.checkpoint(|records, forget: &[SourceId]| store.save(records, forget));
+        let saved = self.save();
+        self.checkpoint_failed = saved.is_err();
         if let Err(e) = saved {
+            self.store = None;
             self.status.update(|s| s.last_error = e.to_string());
         }
         let end = self.begun.elapsed();
         let pause = self.config.settings.flush_interval.max(end.saturating_sub(now) * CHECKPOINT_SHARE);
         self.next_checkpoint = end + pause;
+    }
+
+    fn save(&mut self) -> Result<(), StateError> {
+        match &self.store {
+            Some(store) => self.tailer.checkpoint(|records, forget: &[SourceId]| store.save(records, forget)),
+            None => {
+                self.store = Some(self.state.begin_store(self.tailer.records())?);
+                self.tailer.checkpoint(|_, _| Ok(()))
+            }
+        }
     }
 
     fn show_when_due(&mut self, now: Duration) {

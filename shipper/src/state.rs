@@ -15,9 +15,12 @@ use rustix::fs::{FlockOperation, flock};
 use std::fmt;
 use std::fs::{self, File};
 use std::io;
+use std::mem::ManuallyDrop;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
+const STORE: &str = "state.redb";
 const RECORDS: TableDefinition<'_, [u8; 16], &[u8]> = TableDefinition::new("records");
 /// redb's page cache; the table is read once and then only written.
 const CACHE_BYTES: usize = 2 << 20;
@@ -77,19 +80,43 @@ impl StateDir {
         &self.dir
     }
 
-    /// Opens the checkpoint and reads all records. A checkpoint that cannot be read is moved aside, and the
-    /// second value says so (T37).
-    pub fn open_store(&self) -> Result<(Store, Vec<Record>, Option<String>), StateError> {
-        let path = self.dir.join("state.redb");
-        match open_file(&path) {
-            Ok((store, records)) => Ok((store, records, None)),
+    /// Reads all records of the checkpoint. One that cannot be read is moved aside, and the second value says so (T37).
+    pub fn load(&self) -> (Vec<Record>, Option<String>) {
+        let path = self.dir.join(STORE);
+        if !path.exists() {
+            return (Vec::new(), None);
+        }
+        match read_store(&path) {
+            Ok(records) => (records, None),
             Err(bad) => {
                 let aside = self.dir.join("state.redb.bad");
-                fs::rename(&path, &aside).map_err(|e| StateError::Io(path.clone(), e))?;
-                let (store, records) = open_file(&path)?;
-                Ok((store, records, Some(format!("{bad}; moved to {} and begun anew", aside.display()))))
+                let moved = match fs::rename(&path, &aside) {
+                    Ok(()) => format!("moved to {}", aside.display()),
+                    Err(e) => format!("cannot be moved aside: {e}"),
+                };
+                (Vec::new(), Some(format!("{bad}; {moved}; the router's answers restore it")))
             }
         }
+    }
+
+    /// Begins a checkpoint that holds exactly `records`, in place of the one there is, which stays until this one is
+    /// durable. Done at the first change after a start and after a failed write: a store is never trusted after either.
+    pub fn begin_store<'a>(&self, records: impl Iterator<Item = &'a Record>) -> Result<Store, StateError> {
+        let tmp = self.dir.join("state.redb.tmp");
+        let at = |e| StateError::Io(tmp.clone(), e);
+        match fs::remove_file(&tmp) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(at(e)),
+            _ => {}
+        }
+        let store = Store(builder().create(&tmp).map_err(|e| StateError::Store(e.to_string()))?);
+        store.save(records, &[])?;
+        fs::rename(&tmp, self.dir.join(STORE)).map_err(at)?;
+        self.sync().map_err(at)?;
+        Ok(store)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        File::open(&self.dir)?.sync_all()
     }
 
     /// The key of redaction tokens; minted when there is none.
@@ -109,7 +136,7 @@ impl StateDir {
         let mut file = options().open(&tmp).map_err(at)?;
         io::Write::write_all(&mut file, &key).and_then(|()| file.sync_all()).map_err(at)?;
         fs::rename(&tmp, &path).map_err(at)?;
-        File::open(&self.dir).and_then(|dir| dir.sync_all()).map_err(at)?;
+        self.sync().map_err(at)?;
         Ok(key)
     }
 }
@@ -122,10 +149,6 @@ impl Store {
     /// Opens or begins a checkpoint on any storage, and reads all records whose checksum holds.
     pub fn open(backend: impl StorageBackend) -> Result<(Self, Vec<Record>), StateError> {
         let db = builder().create_with_backend(backend).map_err(|e| StateError::Store(e.to_string()))?;
-        Self::load(db)
-    }
-
-    fn load(db: Database) -> Result<(Self, Vec<Record>), StateError> {
         let records = load(&db).map_err(|e| StateError::Store(e.to_string()))?;
         Ok((Self(db), records))
     }
@@ -166,13 +189,19 @@ fn builder() -> redb::Builder {
     builder
 }
 
-fn open_file(path: &Path) -> Result<(Store, Vec<Record>), StateError> {
-    // redb asserts on some damage instead of reporting it; either way the file is moved aside.
-    let opened = std::panic::catch_unwind(|| {
-        let db = builder().create(path).map_err(|e| StateError::Store(e.to_string()))?;
-        Store::load(db)
-    });
-    opened.unwrap_or_else(|_| Err(StateError::Store("the file is damaged".to_owned())))
+/// redb asserts on some damage instead of reporting it, when it opens, reads or closes a file. One that panicked is not
+/// closed, since that could panic again.
+fn read_store(path: &Path) -> Result<Vec<Record>, StateError> {
+    let damaged = |_| StateError::Store("the file is damaged".to_owned());
+    let read = || {
+        let db = builder().open(path).map_err(|e| StateError::Store(e.to_string()))?;
+        let db = ManuallyDrop::new(db);
+        let records = load(&db).map_err(|e| StateError::Store(e.to_string()))?;
+        Ok((db, records))
+    };
+    let (db, records) = catch_unwind(read).map_err(damaged)??;
+    catch_unwind(AssertUnwindSafe(|| drop(ManuallyDrop::into_inner(db)))).map_err(damaged)?;
+    Ok(records)
 }
 
 fn load(db: &Database) -> Result<Vec<Record>, redb::Error> {

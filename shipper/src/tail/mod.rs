@@ -2,7 +2,8 @@
 //! in, frames come out, time is an argument. What the thread around it does is wait.
 //!
 //! ```text
-//! scan (scan.rs)      which files are there, which sources are they, what has gone
+//! scan (scan.rs)      which files are there, what has changed, what has gone
+//!   claim (claim.rs)  which source a new file is
 //! next_frame          whose turn it is: round robin, one chunk a turn; of a rotated family the oldest first
 //! apply (session.rs)  what the router says
 //! ```
@@ -10,6 +11,7 @@
 //! frames on their way out.
 
 mod chunk;
+mod claim;
 mod scan;
 mod session;
 mod source;
@@ -21,10 +23,11 @@ use crate::redact::Redactor;
 use crate::status::{Counters, FileState, FileStatus};
 use crate::watch::{Found, Globs, InodeKey};
 use chunk::{CHUNK_BYTES, Look, Reader};
+use claim::{Candidates, Held};
 use logweir_base::batch::{Batch, Codec, LINE_BYTES_MAX, LineMeta};
 use logweir_base::frame::{Frame, Gap, Open, Resource};
 use logweir_base::ids::{Offset, SourceId};
-use scan::{Held, Unclaimed};
+use scan::Unclaimed;
 use session::Session;
 use source::{Link, Sent, Source};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
@@ -39,6 +42,8 @@ struct Tracked {
     source: SourceId,
     /// None while parked.
     file: Option<File>,
+    /// Its first bytes, as they were when it was claimed.
+    start: Box<[u8]>,
     found: Found,
     /// Number of the scan that met it last.
     scanned: u64,
@@ -69,6 +74,7 @@ pub struct Tailer {
     paths: HashMap<PathBuf, InodeKey>,
     unclaimed: HashMap<SourceId, Unclaimed>,
     held: HashMap<InodeKey, Held>,
+    candidates: Candidates,
     refused: BTreeMap<PathBuf, String>,
     dirs: BTreeSet<PathBuf>,
     /// Files that may have something to send, in turn.
@@ -110,6 +116,7 @@ impl Tailer {
             files: HashMap::new(),
             paths: HashMap::new(),
             held: HashMap::new(),
+            candidates: Candidates::default(),
             refused: BTreeMap::new(),
             dirs: BTreeSet::new(),
             ready: VecDeque::new(),
@@ -196,6 +203,11 @@ impl Tailer {
     /// by inode only, the checkpoint finds them in a copy, too.
     pub fn has_new_sources(&self) -> bool {
         self.has_new_sources
+    }
+
+    /// What a checkpoint must hold.
+    pub fn records(&self) -> impl Iterator<Item = &Record> {
+        self.sources.values().map(|source| &source.record)
     }
 
     /// Hands what the checkpoint lacks to `save`; when that fails it stays to be saved.

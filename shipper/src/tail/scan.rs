@@ -1,25 +1,21 @@
-//! What a scan finds, and what becomes of it: files keep their source, take one over, or get a new one; sources whose
-//! file is gone wait for a copy of it to appear, and are closed in the end.
+//! What a scan finds, and what becomes of it: known files are compared with what they were, new ones are claimed
+//! (claim.rs), and sources whose file is gone wait for a copy of it to appear and are closed in the end.
 
 use super::chunk;
-use super::source::{Link, Source};
+use super::source::Link;
 use super::{Tailer, Tracked, is_cut_due};
-use crate::identity::{Candidate, Decision, Observed, Record, TAIL_BYTES, hash_before, which_source};
+use crate::identity::Record;
 use crate::watch::{self, Found, InodeKey};
 use logweir_base::frame::{Close, Frame, Gap};
 use logweir_base::ids::{Offset, SourceId};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-/// A file that looks like a copy is taken for a file of its own after this many times the grace, even if it grows.
-const COPY_GRACES_MAX: u32 = 20;
 /// How many open files are looked at for an idle one to park.
 const PARK_LOOKS_MAX: usize = 32;
-/// First bytes of gzip and zstd files, which are not read as lines.
-const COMPRESSED: [&[u8]; 2] = [&[0x1f, 0x8b], &[0x28, 0xb5, 0x2f, 0xfd]];
 
 /// A source without a file.
 #[derive(Debug)]
@@ -34,18 +30,6 @@ impl Unclaimed {
     pub fn since(since: Duration) -> Self {
         Self { since, gap_sent: false }
     }
-}
-
-/// A file that looks like a copy of a live one (DURABILITY section 7): as soon as the original is truncated it takes over
-/// its source; if it is not for a while, it is a file of its own.
-#[derive(Debug)]
-pub struct Held {
-    /// As it was seen last.
-    pub found: Found,
-    since: Duration,
-    grown_at: Duration,
-    /// Sources whose file began with all this file's bytes, when it had so many.
-    proven: HashMap<SourceId, u64>,
 }
 
 impl Tailer {
@@ -101,7 +85,7 @@ impl Tailer {
     }
 
     /// A known file is still there.
-    fn seen(&mut self, found: Found, now: Duration) {
+    pub(super) fn seen(&mut self, found: Found, now: Duration) {
         let scans = self.counters.scans;
         let Some(tracked) = self.files.get_mut(&found.key) else {
             return;
@@ -179,6 +163,7 @@ impl Tailer {
             return;
         };
         self.scan_wanted |= !self.held.is_empty();
+        self.index_candidates();
         self.claim(tracked.found, tracked.file, now);
     }
 
@@ -232,196 +217,6 @@ impl Tailer {
         if over && all_read {
             self.let_go(key, now);
         }
-    }
-
-    fn claim_all(&mut self, news: Vec<Found>, now: Duration) {
-        for found in news {
-            match self.files.contains_key(&found.key) {
-                // Another name of a file that was claimed in this scan.
-                true => self.seen(found, now),
-                false => self.claim(found, None, now),
-            }
-        }
-    }
-
-    /// Finds out which source a file is.
-    fn claim(&mut self, found: Found, file: Option<File>, now: Duration) {
-        // An empty file has no lines and no identity yet; a copy being made begins so, too.
-        if found.size == 0 && file.is_none() {
-            return;
-        }
-        if let Err(e) = self.try_claim(&found, file, now)
-            && e.kind() != io::ErrorKind::NotFound
-        {
-            self.refused.insert(found.path, e.to_string());
-        }
-    }
-
-    fn try_claim(&mut self, found: &Found, file: Option<File>, now: Duration) -> io::Result<()> {
-        let file = match file {
-            Some(file) => file,
-            None => {
-                self.make_room();
-                watch::open(found)?
-            }
-        };
-        let seen = Observed::of(&file)?;
-        if seen.size == 0 {
-            return Ok(());
-        }
-        if COMPRESSED.iter().any(|magic| seen.head.starts_with(magic)) {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "compressed: not read as lines"));
-        }
-        let decision = self.decide(found, &file, &seen, now);
-        if !self.globs.matches(&found.path) && !matches!(decision, Decision::Resume(_)) {
-            return Ok(());
-        }
-        let Some(id) = self.source_for(decision, found, &seen, now) else {
-            return Ok(());
-        };
-        self.held.remove(&found.key);
-        self.attach(id, found.clone(), file, now);
-        Ok(())
-    }
-
-    /// Which source the rules give; counts, mints and records what that means. `None`: not yet decided.
-    fn source_for(
-        &mut self,
-        decision: Decision,
-        found: &Found,
-        seen: &Observed,
-        now: Duration,
-    ) -> Option<SourceId> {
-        let path = found.path.to_string_lossy();
-        match decision {
-            Decision::Resume(id) => Some(id),
-            Decision::Inherit { source: id, finished } => {
-                self.counters.copies += 1;
-                let source = self.sources.get_mut(&id)?;
-                source.record.identity = seen.identity();
-                source.record.finished = finished;
-                Some(id)
-            }
-            Decision::Replace { start, .. } => {
-                self.counters.replaced += 1;
-                Some(self.mint(Record { begin: start, ..Record::new(seen, &path) }, true))
-            }
-            Decision::MaybeCopy(_) if !self.is_hold_over(found.key, now) => None,
-            Decision::MaybeCopy(_) | Decision::New => Some(self.mint(Record::new(seen, &path), false)),
-        }
-    }
-
-    fn mint(&mut self, record: Record, fresh: bool) -> SourceId {
-        let id = record.source;
-        self.sources.insert(id, Source::minted(record, fresh));
-        self.has_new_sources = true;
-        id
-    }
-
-    fn decide(&mut self, found: &Found, file: &File, seen: &Observed, now: Duration) -> Decision {
-        let probe = |offset, len| hash_before(file, offset, len).ok().flatten();
-        let held = self.held.get(&found.key);
-        let candidates: Vec<_> = (self.sources.values())
-            .filter(|s| match s.holder {
-                None => s.record.identity.inode == seen.inode || s.read().0.0 > 0,
-                Some(_) => s.read().0.0 > 0 && !s.record.finished,
-            })
-            .map(|s| Candidate {
-                record: &s.record,
-                read: s.read(),
-                live: s.holder.is_some(),
-                proven_copy: held.and_then(|held| held.proven.get(&s.record.source).copied()),
-            })
-            .collect();
-        let decision = which_source(&candidates, seen, &probe);
-        if !matches!(decision, Decision::New | Decision::MaybeCopy(_)) {
-            return decision;
-        }
-        let proven = self.live_files_that_begin_with(file, seen);
-        match (proven.keys().next().copied(), decision) {
-            (None, Decision::New) => Decision::New,
-            (_, Decision::MaybeCopy(of)) => self.hold(found, proven, of, now),
-            (Some(of), _) => self.hold(found, proven, of, now),
-            (None, other) => other,
-        }
-    }
-
-    /// Live sources whose files begin with all the bytes of `file`, as far as hashes tell.
-    fn live_files_that_begin_with(&self, file: &File, seen: &Observed) -> HashMap<SourceId, u64> {
-        let end = Offset(seen.size);
-        let Some(last) = hash_before(file, end, TAIL_BYTES).ok().flatten() else {
-            return HashMap::new();
-        };
-        let begins = |t: &&Tracked| {
-            let Some((source, original)) = self.sources.get(&t.source).zip(t.file.as_ref()) else {
-                return false;
-            };
-            let same_head = seen.size <= TAIL_BYTES as u64 || seen.same_head(&source.record.identity);
-            source.read().0.0 > 0
-                && same_head
-                && hash_before(original, end, TAIL_BYTES).ok().flatten() == Some(last)
-        };
-        self.files.values().filter(begins).map(|t| (t.source, seen.size)).collect()
-    }
-
-    fn hold(
-        &mut self,
-        found: &Found,
-        proven: HashMap<SourceId, u64>,
-        of: SourceId,
-        now: Duration,
-    ) -> Decision {
-        let held = self.held.entry(found.key).or_insert_with(|| Held {
-            found: found.clone(),
-            since: now,
-            grown_at: now,
-            proven: HashMap::new(),
-        });
-        if held.found.size != found.size {
-            held.grown_at = now;
-        }
-        held.found = found.clone();
-        held.proven.extend(proven);
-        Decision::MaybeCopy(of)
-    }
-
-    fn is_hold_over(&self, key: InodeKey, now: Duration) -> bool {
-        let grace = self.config.settings.copy_grace;
-        self.held.get(&key).is_some_and(|held| {
-            now.saturating_sub(held.grown_at) >= grace
-                || now.saturating_sub(held.since) >= grace * COPY_GRACES_MAX
-        })
-    }
-
-    /// From here on the file is read as source `id`.
-    fn attach(&mut self, id: SourceId, found: Found, file: File, now: Duration) {
-        let Some(source) = self.sources.get_mut(&id) else {
-            return;
-        };
-        let key = found.key;
-        source.holder = Some(key);
-        source.record.seen_at = found.path.to_string_lossy().into_owned();
-        source.record.last_size = source.record.last_size.max(found.size);
-        self.unclaimed.remove(&id);
-        self.changed.insert(id);
-        let tracked = Tracked {
-            source: id,
-            file: Some(file),
-            scanned: self.counters.scans,
-            at_home: Path::new(&source.record.path) == found.path,
-            deleted: false,
-            grown_at: now,
-            unsettled: true,
-            no_newline_to: source.sent,
-            queued: None,
-            error: String::new(),
-            goal: found.size,
-            found,
-        };
-        self.files.insert(key, tracked);
-        self.open_order.push_back(key);
-        self.open_count += 1;
-        self.wake(key);
     }
 
     /// Files with an unterminated line that has waited long enough.
@@ -491,7 +286,7 @@ impl Tailer {
 
     /// Parks files until one more may be opened (T32, T34): idle ones first, then those open longest. A deleted file is never
     /// parked, since it could not be opened again.
-    fn make_room(&mut self) {
+    pub(super) fn make_room(&mut self) {
         while self.open_count >= self.config.settings.fds_max {
             let parkable = |key: &InodeKey| self.files.get(key).is_some_and(|t| !t.deleted && t.at_home);
             let idle =

@@ -15,14 +15,13 @@ fn with_checkpoint(bench: &mut Bench) {
     bench.append("b.log", Bench::numbered(10..20));
     bench.step();
     let state = bench.state_dir();
-    let (store, ..) = state.open_store().expect("a new checkpoint");
-    store.save(bench.saved.values(), &[]).expect("saves");
+    state.begin_store(bench.saved.values()).expect("a new checkpoint");
     bench.kill();
 }
 
 /// Starts again from whatever is on disk; true when the checkpoint was moved aside.
 fn restart_from_disk(bench: &mut Bench) -> bool {
-    let (_store, records, moved) = bench.state_dir().open_store().expect("opens, whatever was there");
+    let (records, moved) = bench.state_dir().load();
     bench.saved = records.into_iter().map(|record| (record.source, record)).collect();
     bench.append("a.log", Bench::numbered(20..25));
     bench.step_after(1);
