@@ -25,6 +25,8 @@ pub struct Kept {
     pub lines: Vec<(Offset, LineMeta, Vec<u8>)>,
     pub gaps: Vec<Gap>,
     pub closed: Option<Close>,
+    /// Number of its OPEN among all.
+    opened: usize,
 }
 
 /// The router's side of DURABILITY section 3.
@@ -37,6 +39,7 @@ pub struct Model {
     pub batches: usize,
     pub duplicates: usize,
     pub nacks: usize,
+    opens: usize,
     /// Lines in the order in which they arrived.
     pub arrived: Vec<String>,
 }
@@ -74,13 +77,33 @@ impl Model {
             (known.inode, known.birth, &known.filesystem) == (wanted.inode, wanted.birth, &wanted.filesystem)
         };
         let asked = open.source;
-        let older = self.sources.iter().rev().find(|(_, kept)| same(&kept.open.identity)).map(|(id, _)| *id);
-        let source =
-            if self.sources.contains_key(&asked) || open.fresh { asked } else { older.unwrap_or(asked) };
-        let fresh = || Kept { open, hwm: Offset(0), lines: Vec::new(), gaps: Vec::new(), closed: None };
-        let kept = self.sources.entry(source).or_insert_with(fresh);
-        let identity = (source != asked).then(|| kept.open.identity.clone());
-        Frame::Opened { asked, source, hwm: kept.hwm, identity }
+        // As the router does: the latest that was opened, unless the shipper knows better.
+        let same_inode = self.sources.iter().filter(|(_, kept)| same(&kept.open.identity));
+        let latest = same_inode.max_by_key(|(_, kept)| kept.opened).map(|(id, _)| *id);
+        let older = latest.filter(|_| !open.fresh && !self.sources.contains_key(&asked));
+        if let Some(source) = older.filter(|source| *source != asked) {
+            let kept = &self.sources[&source];
+            return Frame::Opened {
+                asked,
+                source,
+                hwm: kept.hwm,
+                identity: Some(kept.open.identity.clone()),
+            };
+        }
+        self.opens += 1;
+        let opened = self.opens;
+        let fresh = || Kept {
+            open: open.clone(),
+            hwm: Offset(0),
+            lines: Vec::new(),
+            gaps: Vec::new(),
+            closed: None,
+            opened,
+        };
+        let kept = self.sources.entry(asked).or_insert_with(fresh);
+        kept.open = open.clone();
+        kept.opened = opened;
+        Frame::Opened { asked, source: asked, hwm: kept.hwm, identity: None }
     }
 
     fn batch(&mut self, batch: Batch) -> Vec<Frame> {

@@ -14,7 +14,7 @@ use crate::watch::{Hint, Watcher};
 use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
 use logweir_base::batch::Codec;
 use logweir_base::frame::Hello;
-use logweir_base::ids::{SourceId, random_bytes};
+use logweir_base::ids::{Epoch, SourceId, random_bytes};
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -131,6 +131,7 @@ pub fn run(
         checkpoint_failed: false,
         next_checkpoint: Duration::ZERO,
         next_status: Duration::ZERO,
+        shown: None,
         config,
     };
     let report = reader.run(&inbox);
@@ -158,6 +159,8 @@ struct ReadLoop {
     last_scan: Option<Duration>,
     next_checkpoint: Duration,
     next_status: Duration,
+    /// What was shown last; an idle shipper shows nothing new.
+    shown: Option<(Counters, Option<Epoch>)>,
 }
 
 /// Whether to go on.
@@ -316,12 +319,15 @@ impl ReadLoop {
 
     fn show_when_due(&mut self, now: Duration) {
         if now >= self.next_status {
-            self.show();
+            if self.shown != Some((self.tailer.counters(), self.tailer.session().1)) {
+                self.show();
+            }
             self.next_status = now + STATUS_INTERVAL;
         }
     }
 
-    fn show(&self) {
+    fn show(&mut self) {
+        self.shown = Some((self.tailer.counters(), self.tailer.session().1));
         let files = self.tailer.file_statuses();
         let (counters, redactions) = (self.tailer.counters(), self.tailer.redactions());
         let (_, session) = self.tailer.session();

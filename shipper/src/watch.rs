@@ -176,7 +176,7 @@ impl Watcher {
         Ok(Self { inner, dirs: BTreeSet::new() })
     }
 
-    /// Watches exactly `dirs`. The error is the first of any; scans go on finding what watches miss (T33).
+    /// Watches exactly `dirs`. Fails when the system gives no more watches; scans find what watches miss (T33).
     pub fn watch(&mut self, dirs: &BTreeSet<PathBuf>) -> Result<(), notify::Error> {
         let gone: Vec<_> = self.dirs.difference(dirs).cloned().collect();
         for dir in gone {
@@ -186,8 +186,12 @@ impl Watcher {
         }
         let fresh: Vec<_> = dirs.difference(&self.dirs).cloned().collect();
         for dir in fresh {
-            self.inner.watch(&dir, RecursiveMode::NonRecursive)?;
-            self.dirs.insert(dir);
+            match self.inner.watch(&dir, RecursiveMode::NonRecursive) {
+                Ok(()) => drop(self.dirs.insert(dir)),
+                // Gone again, or not to be read: that is for the next scan to say.
+                Err(e) if matches!(e.kind, notify::ErrorKind::PathNotFound | notify::ErrorKind::Io(_)) => {}
+                Err(e) => return Err(e),
+            }
         }
         Ok(())
     }

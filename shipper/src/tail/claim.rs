@@ -125,6 +125,7 @@ impl Tailer {
                 let source = self.sources.get_mut(&id)?;
                 source.record.identity = seen.identity();
                 source.record.finished = finished;
+                source.moved = true;
                 Some(id)
             }
             Decision::Replace { start, .. } => {

@@ -311,6 +311,7 @@ impl Tailer {
         match link {
             (_, true) | (Link::Asked | Link::Opening, _) => None,
             (Link::Unopened, _) => self.open_source(key),
+            (Link::Open, _) if self.has_moved(key) => self.open_source(key),
             (Link::Open, _) => match self.look(key, now) {
                 Ok(look) => self.act(key, look, now),
                 Err(e) => {
@@ -319,6 +320,10 @@ impl Tailer {
                 }
             },
         }
+    }
+
+    fn has_moved(&self, key: InodeKey) -> bool {
+        self.files.get(&key).and_then(|t| self.sources.get(&t.source)).is_some_and(|source| source.moved)
     }
 
     fn look(&mut self, key: InodeKey, now: Duration) -> io::Result<Look> {
@@ -429,6 +434,7 @@ impl Tailer {
         }
         source.link = Link::Opening;
         source.announced = true;
+        source.moved = false;
         self.changed.insert(tracked.source);
         Some(Frame::Open(Open {
             source: tracked.source,

@@ -177,7 +177,7 @@ impl Tailer {
         let Some(source) = self.sources.get_mut(&id) else {
             return;
         };
-        source.link = Link::Open;
+        source.link = if source.moved { Link::Unopened } else { Link::Open };
         self.session.in_flight -= source.restart_at(hwm);
         self.changed.insert(id);
         let begin = source.record.begin;

@@ -48,6 +48,9 @@ pub struct Source {
     pub sent: Offset,
     /// The router has been told of it at some time, in this process or an earlier one.
     pub announced: bool,
+    /// The file is another one than the router was told of: it is told again, so that it knows the copy if the
+    /// checkpoint is lost.
+    pub moved: bool,
     /// The shipper knows that the router knows no older source for this generation.
     pub fresh: bool,
     /// Known start of the line that `sent` lies in.
@@ -74,6 +77,7 @@ impl Source {
             sent: record.acked,
             announced: true,
             fresh: false,
+            moved: false,
             line_start: None,
             doubts: VecDeque::new(),
             flight: VecDeque::new(),

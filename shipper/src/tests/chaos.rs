@@ -25,6 +25,8 @@ enum Act {
     KillWithOldCheckpoint(prop::sample::Index),
     KillWithoutCheckpoint,
     SaveAndKill,
+    /// Not while a copy is unread: a copy made while nobody looks and nobody remembers is just a file.
+    SettleAndLoseCheckpoint,
 }
 
 /// Files, what was written to them, and the shipper under test.
@@ -93,6 +95,13 @@ impl Life {
             Act::KillWithoutCheckpoint => {
                 self.bench.kill();
                 self.bench.saved.clear();
+            }
+            Act::SettleAndLoseCheckpoint => {
+                self.bench.step();
+                self.bench.step();
+                self.bench.kill();
+                self.bench.saved.clear();
+                self.bench.step();
             }
             Act::SaveAndKill => {
                 self.bench.step();
@@ -194,6 +203,7 @@ fn copying_and_truncating() -> impl Strategy<Value = Act> {
         1 => (0..FILES).prop_map(Act::Rename),
         2 => (0..FILES).prop_map(Act::CopyTruncate),
         1 => Just(Act::SaveAndKill),
+        1 => Just(Act::SettleAndLoseCheckpoint),
     ]
 }
 

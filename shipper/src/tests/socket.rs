@@ -240,6 +240,25 @@ fn d16_a_second_shipper_is_refused() {
     shipper.stop();
 }
 
+/// D04: lines go on being sent, the trouble is shown, and when it is over the checkpoint is written.
+#[test]
+fn d04_a_checkpoint_that_cannot_be_written_stops_nothing() {
+    let dir = tempfile::tempdir().expect("temp");
+    let in_the_way = dir.path().join("state/state.redb.tmp");
+    fs::create_dir_all(&in_the_way).expect("a directory where the store is to be");
+    fs::write(dir.path().join("a.log"), "one\n").expect("writes");
+    let router = Router::start(vec![]);
+    let mut config = config(&router.address, dir.path());
+    config.settings.flush_interval = Duration::from_millis(50);
+    let shipper = Shipper::start(config);
+    router.wait("the line", |model| model.arrived == ["one"]);
+    wait_status(&shipper.status, "the trouble", |s| s.last_error.contains("state.redb.tmp"));
+    fs::remove_dir(&in_the_way).expect("removes");
+    wait_status(&shipper.status, "the checkpoint", |s| s.counters.checkpoints > 0);
+    shipper.stop();
+    assert!(dir.path().join("state/state.redb").exists());
+}
+
 /// With scans an hour apart only inotify can tell of new files and new lines.
 #[test]
 fn inotify_tells_of_new_files_and_lines() {
