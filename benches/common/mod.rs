@@ -4,10 +4,14 @@
 
 #![allow(dead_code, clippy::print_stdout)] // each bench uses its own part; a bench prints its figures
 
+use logweir::config::{Config, Period, Size};
+use logweir::pipeline::Server;
 use logweir::workload::{self, Workload};
 use logweir_base::time::SystemClock;
 use rustix::time::{ClockId, clock_gettime};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Whether `cargo bench` runs this.
 pub fn full_size() -> bool {
@@ -47,7 +51,28 @@ pub fn generated(dir: &Path, lines: u64, seed: u64) -> (PathBuf, f64) {
 pub fn disk_mb(dir: &Path) -> f64 {
     fn bytes(dir: &Path) -> u64 {
         let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-        entries.map(|e| if e.path().is_dir() { bytes(&e.path()) } else { e.metadata().map_or(0, |m| m.len()) }).sum()
+        entries
+            .map(|e| if e.path().is_dir() { bytes(&e.path()) } else { e.metadata().map_or(0, |m| m.len()) })
+            .sum()
     }
     bytes(dir) as f64 / 1e6
+}
+
+/// An all-in-one server below `dir` that tails `log`, writes a split when lines are 5 s old, and indexes in `block` bytes.
+pub fn serve(dir: &Path, log: &Path, block: u64) -> Server {
+    let mut config = Config { tail: vec![log.display().to_string()], ..Config::default() };
+    config.data.dir = dir.join("data");
+    config.http.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    config.ingest.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    config.index.block_size = Size(block);
+    config.index.split_age_max = Period(Duration::from_secs(5));
+    Server::start(config, Box::new(|| Err("a bench has no configuration file".to_owned())))
+        .expect("the server starts")
+}
+
+/// Waits until `done`; the machine's other work decides how long that takes.
+pub fn wait_for(mut done: impl FnMut() -> bool) {
+    while !done() {
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
 }

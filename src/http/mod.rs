@@ -8,6 +8,7 @@ mod serve;
 mod status;
 mod tail;
 
+pub use hit::write_hit;
 pub use serve::serve;
 pub use status::Watchdog;
 
