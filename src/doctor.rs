@@ -385,7 +385,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("secret.log");
         fs::write(&path, "x\n").expect("writes");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0)).expect("own file");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).expect("own file");
         let text = examined(&config(dir.path(), "*.log"));
         // Root reads everything.
         assert!(File::open(&path).is_ok() || text.contains("secret.log cannot be read"), "{text}");

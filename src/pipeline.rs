@@ -15,7 +15,8 @@ use crate::terminal::note;
 use logweir_base::dir::{RealDir, SharedDir};
 use logweir_base::time::{Clock, SystemClock};
 use logweir_indexer::Indexer;
-use logweir_router::{Fatal, Pace, Router};
+use logweir_router::route::{Kept, Routes};
+use logweir_router::{Fatal, Pace, Router, sinks};
 use logweir_shipper::ShipperStatus;
 use std::fmt::Display;
 use std::fs::File;
@@ -59,7 +60,9 @@ impl Server {
             .map_err(|e| e.to_string())?;
         let store = indexer.store();
         let starting = router.durable();
-        router.follow(Box::new(indexer), Pace::Acks).map_err(|e| e.to_string())?;
+        let routes = Routes::new(&config.routes()).map_err(|e| e.to_string())?;
+        router.follow(Box::new(Kept::new(indexer, &routes)), Pace::Acks).map_err(|e| e.to_string())?;
+        follow_sinks(&config, &router, &routes)?;
         let runtime = runtime()?;
         let (stop, stopped) = watch::channel(false);
         let (http, ingest) = (bind(&runtime, config.http.listen)?, bind(&runtime, config.ingest.listen)?);
@@ -71,7 +74,11 @@ impl Server {
             store,
             router: router.clone(),
             shipper: shipper.status.clone(),
-            reload: reload(reread, config, router.clone(), shipper.clone()),
+            reload: reload(
+                reread,
+                config,
+                Takers { router: router.clone(), routes, shipper: shipper.clone() },
+            ),
             data,
             starting,
             watchdog: Watchdog::default(),
@@ -232,13 +239,20 @@ fn open_router(config: &Config, data: &Path, clock: &Arc<dyn Clock>) -> Result<A
     Ok(Arc::new(router))
 }
 
+/// Who takes a changed configuration over.
+struct Takers {
+    router: Arc<Router>,
+    routes: Routes,
+    shipper: Arc<LocalShipper>,
+}
+
 /// What a reload does: all of the new configuration is right and journaled before any of it counts.
 fn reload(
     reread: Reread,
     running: Config,
-    router: Arc<Router>,
-    shipper: Arc<LocalShipper>,
+    takers: Takers,
 ) -> Box<dyn Fn() -> Result<(), String> + Send + Sync> {
+    let Takers { router, routes, shipper } = takers;
     let running = Mutex::new(running);
     Box::new(move || {
         let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
@@ -251,6 +265,7 @@ fn reload(
             let journaled = router.append_config(text);
             journaled.ok_or("the journal takes nothing at the moment: try again when it does")?;
         }
+        routes.replace(&config.routes()).map_err(|e| e.to_string())?;
         shipper.start(&config)?;
         *running = config;
         Ok(())
@@ -284,6 +299,16 @@ fn lock(data: &Path) -> Result<File, String> {
         )
     })?;
     Ok(file)
+}
+
+/// Every sink is a follower of its own.
+fn follow_sinks(config: &Config, router: &Router, routes: &Routes) -> Result<(), String> {
+    let state = open_dir(&config.data.dir, "sinks")?;
+    for sink in config.sinks() {
+        let (follower, pace) = sinks::open(&sink, router, routes, &state).map_err(|e| e.to_string())?;
+        router.follow(follower, pace).map_err(|e| e.to_string())?;
+    }
+    Ok(())
 }
 
 fn open_dir(data: &Path, name: &str) -> Result<SharedDir, String> {

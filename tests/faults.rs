@@ -227,6 +227,45 @@ fn post(port: u16, path: &str) -> (u16, String) {
     (response.status().as_u16(), body)
 }
 
+/// Routes send lines to sinks after the journal, a `drop` route keeps lines out of the index, and a file sink has every
+/// line once, also when the server is killed in between.
+#[test]
+fn routes_fill_sinks_exactly_once_through_kills() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (file, out) = (dir.path().join("logweir.toml"), dir.path().join("warn.out"));
+    let text = format!(
+        "[[sink]]\nname = \"warn\"\ntype = \"file\"\npath = \"{}\"\n\
+         [[route]]\nwhen = \"message:noise\"\ndrop = true\n[[route]]\nwhen = \"level:>=warn\"\nto = [\"warn\"]\n",
+        out.display()
+    );
+    fs::write(&file, text).expect("writes");
+    let mut server = Server::start(dir.path(), &["-c", path_text(&file)]);
+    let log = dir.path().join("app.log");
+    let mut expected = String::new();
+    for round in 0..5 {
+        let mut lines = String::new();
+        for n in 0..200 {
+            let level = ["info", "warn", "error", "debug"][n % 4];
+            let line = format!("{{\"level\":\"{level}\",\"message\":\"line {round} {n}\"}}\n");
+            expected.push_str(if n % 4 == 1 || n % 4 == 2 { &line } else { "" });
+            lines.push_str(&line);
+            lines.push_str("{\"level\":\"error\",\"message\":\"noise\"}\n");
+        }
+        fs::File::options()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .and_then(|mut f| f.write_all(lines.as_bytes()))
+            .expect("writes");
+        ship_once(dir.path(), server.ingest, &[&log]);
+        server.process.kill();
+        server.restart();
+    }
+    let filled = || fs::read_to_string(&out).ok().filter(|text| text.len() >= expected.len());
+    assert_eq!(wait_for("the sink", filled), expected);
+    assert_eq!((server.count("message:noise"), server.count("*")), (0, 1000));
+}
+
 /// T40: a clone of a host (same name, another boot) is refused while the original is alive.
 #[test]
 fn t40_a_clone_is_refused_while_the_original_lives() {

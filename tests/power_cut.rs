@@ -2,6 +2,8 @@
 //! further I/O fails (DURABILITY, power-cut recipe). Needs root, loop devices, mkfs.ext4 and python3 (for the ioctl);
 //! where one is missing the test says so and passes: the crash models over the simulated directory always run.
 
+#![allow(clippy::print_stdout)] // the report of the run is its point
+
 mod common;
 
 use common::{Server, Shipper, path_text as path, ship_once, wait_for};

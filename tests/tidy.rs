@@ -13,7 +13,7 @@ const ARROWS: [(&str, &[&str]); 4] = [
 /// Words a crate must not contain: what DESIGN calls deliberately absent.
 const ABSENT: [(&str, &[&str]); 2] = [("base", &["tokio"]), ("indexer", &["tokio", "axum", "hyper"])];
 const FILE_LINES_MAX: usize = 800;
-const LINE_CHARS_MAX: usize = 140;
+const LINE_CHARS_MAX: usize = 180;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

@@ -4,6 +4,8 @@
 //! `cargo test --test torture` is the short form. The long form: `LOGWEIR_TORTURE_KILLS=1000 LOGWEIR_TORTURE_SEED=7
 //! cargo test --release --test torture -- --nocapture`.
 
+#![allow(clippy::print_stdout)] // the report of the run is its point
+
 mod common;
 
 use common::{Dice, Server, Shipper, get, try_search, wait_for};

@@ -3,17 +3,23 @@
 use super::params::BadParam;
 use super::{Api, error, json};
 use crate::client::{
-    DiskStatus, ErrorStatus, FollowerStatus, IndexStatus, JournalStatus, SourceStatus, Status,
+    DiskStatus, ErrorStatus, FollowerStatus, GapStatus, IndexStatus, JournalStatus, SourceStatus, Status,
 };
 use axum::extract::State;
 use axum::response::Response;
 use logweir_base::ids::{Position, SourceId};
+use logweir_indexer::{Order, SearchRequest};
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Work that waits this long without any of it being done means that something hangs.
 const STALL: Duration = Duration::from_secs(30);
+
+/// Gaps that a status shows, and how long it may look for them.
+const GAPS_MAX: u64 = 20;
+const GAPS_DEADLINE: Duration = Duration::from_secs(2);
 
 /// `GET /api/v1/status`
 pub async fn status(State(api): State<Arc<Api>>) -> Response {
@@ -98,7 +104,7 @@ fn gather(api: &Api) -> Option<Status> {
             tail_lines: index.tail_lines,
         },
         disk: DiskStatus { path: api.data.display().to_string(), free_bytes: free_bytes(&api.data) },
-        gaps: Vec::new(),
+        gaps: gaps(api),
         errors,
         followers: router.followers.into_iter().map(follower).collect(),
     })
@@ -119,6 +125,32 @@ fn sources(api: &Api, router: &logweir_router::Status) -> Vec<SourceStatus> {
         state: if source.closed { "closed" } else { "live" }.to_owned(),
     };
     known.iter().map(row).collect()
+}
+
+/// The newest gaps, as the log store has them: each is a line of JSON of our own making.
+fn gaps(api: &Api) -> Vec<GapStatus> {
+    let request = SearchRequest {
+        query: "kind:gap".parse().expect("a query of ours"),
+        since: None,
+        until: None,
+        order: Order::Newest,
+        limit: Some(GAPS_MAX),
+        deadline: Some(GAPS_DEADLINE),
+    };
+    let mut gaps = Vec::new();
+    api.store.search(&request, &mut |hit| {
+        if let (true, Ok(gap)) = (hit.gap, serde_json::from_slice::<serde_json::Value>(hit.view.text)) {
+            gaps.push(GapStatus {
+                path: hit.view.resource.path.clone(),
+                host: hit.view.resource.host.clone(),
+                start: hit.offset.0,
+                end: hit.offset.0.saturating_add(hit.range_len),
+                reason: gap["reason"].as_str().unwrap_or_default().to_owned(),
+            });
+        }
+        ControlFlow::Continue(())
+    });
+    gaps
 }
 
 /// Bytes that can still be written where `path` is; 0 when nobody can tell.

@@ -71,7 +71,8 @@ impl SimDir {
         self.lock().operations
     }
 
-    /// Every mutating operation after the first `operations` (counted from the directory's beginning) fails, as if the process had died there.
+    /// Every mutating operation after the first `operations` (counted from the directory's beginning) fails, as if the
+    /// process had died there.
     pub fn stop_after(&self, operations: u64) {
         self.lock().operations_max = Some(operations);
     }

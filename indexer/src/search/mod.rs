@@ -3,7 +3,8 @@
 //! A split waits in the queue under its latest time (earliest, when the oldest come first); only when that is next
 //! are its tables opened and its candidate blocks computed, once per split and query. A run waits under the bound of
 //! its next candidate block, and only when that is next is the block decompressed. In a block rows are cut by time,
-//! then judged one by one in the order asked for, unless the prefilter finds nothing in the whole block. So the newest 100 hits cost the blocks
+//! then judged one by one in the order asked for, unless the prefilter finds nothing in the whole block.
+//! So the newest 100 hits cost the blocks
 //! they stand in, and what the index rules out costs nothing.
 //!
 //! A part that turns out damaged is reported and left out: a block loses its lines, an index part only its use.

@@ -2,7 +2,8 @@
 //! the position that goes with it, saved after the file was synced. Anything behind that length is cut off when the sink opens, or
 //! after an error, and written again.
 //!
-//! Rotation: sync, rename the file to `NAME.N`, sync the directory, create the new one, sync the directory, save the state with `rotated = N`. If
+//! Rotation: sync, rename the file to `NAME.N`, sync the directory,
+//! create the new one, sync the directory, save the state with `rotated = N`. If
 //! `NAME.(rotated + 1)` exists at open, a crash came in between, and it is renamed back.
 
 use super::state::{SinkState, StateFile};
