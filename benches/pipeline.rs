@@ -3,6 +3,8 @@
 //!
 //! `cargo bench --bench pipeline`; `LOGWEIR_BENCH_LINES` sets the size, `LOGWEIR_BENCH_BLOCK` the block size in bytes.
 
+#![allow(clippy::print_stdout)] // a bench prints its figures
+
 mod common;
 
 use common::{cpu_seconds, disk_mb, generated, memory_mb, serve, size, wait_for};
