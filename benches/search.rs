@@ -53,7 +53,8 @@ fn queries(dir: &Path) -> Vec<Row> {
     vec![
         ("trace-id, 10 hits", format!("trace:{trace}"), 0, "2", "17"),
         ("absent trace-id", "trace:00000000000000000000000000000bad".into(), 0, "0.3", "5"),
-        ("newest 100 of a common word", "timeout".into(), 100, "5", "241"),
+        ("newest 100 of a common word (18 %)", "from".into(), 100, "5", "241"),
+        ("newest 100 of a rarer word", "timeout".into(), 100, "-", "-"),
         ("newest 100 of the busiest user", format!("user:{most}"), 100, "15", "443"),
         ("newest 100 of a middling user", format!("user:{middle}"), 100, "15", "443"),
         ("newest 100 errors of a service", "level:error service:checkout".into(), 100, "-", "-"),
