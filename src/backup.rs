@@ -39,6 +39,14 @@ pub fn backup(
         return Err(other(format!("{} is not a data directory: it has no journal", data.display())));
     }
     must_be_empty(target)?;
+    create_dir(target)?;
+    let canonical = |path: &Path| path.canonicalize().map_err(|e| at(path, &e));
+    if canonical(target)?.starts_with(canonical(data)?) {
+        return Err(other(format!(
+            "{} lies in the data directory itself: name another place",
+            target.display()
+        )));
+    }
     for _ in 0..TRIES_MAX {
         let before = manifest(data)?;
         let copied = copy_parts(data, target, progress)?;

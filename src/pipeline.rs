@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::http::{self, Api, SEARCHES_MAX, Watchdog};
 use crate::terminal::note;
 use logweir_base::dir::{RealDir, SharedDir};
+use logweir_base::ids::JournalId;
 use logweir_base::time::{Clock, SystemClock};
 use logweir_indexer::Indexer;
 use logweir_router::route::{Kept, Routes};
@@ -68,7 +69,7 @@ impl Server {
         let (http, ingest) = (bind(&runtime, config.http.listen)?, bind(&runtime, config.ingest.listen)?);
         let (http_addr, ingest_addr) = (address_of(&http)?, address_of(&ingest)?);
         runtime.spawn(router.serve(ingest));
-        let shipper = Arc::new(LocalShipper::new(ingest_addr));
+        let shipper = Arc::new(LocalShipper::new(ingest_addr, router.journal_id()));
         shipper.start(&config)?;
         let api = Arc::new(Api {
             store,
@@ -136,6 +137,7 @@ impl Drop for Server {
 /// The shipper in this process, started again when its configuration changes.
 struct LocalShipper {
     ingest: SocketAddr,
+    name: String,
     status: ShipperStatus,
     running: Mutex<Option<Running>>,
 }
@@ -147,8 +149,14 @@ struct Running {
 }
 
 impl LocalShipper {
-    fn new(ingest: SocketAddr) -> Self {
-        Self { ingest, status: ShipperStatus::default(), running: Mutex::new(None) }
+    /// Its name follows the journal: a data directory that was moved or restored knows its files again.
+    fn new(ingest: SocketAddr, journal: JournalId) -> Self {
+        Self {
+            ingest,
+            name: format!("local-{journal}"),
+            status: ShipperStatus::default(),
+            running: Mutex::new(None),
+        }
     }
 
     /// Starts it when there is something to tail; starts it anew when it runs with other settings.
@@ -164,7 +172,8 @@ impl LocalShipper {
         if config.tail.is_empty() {
             return Ok(());
         }
-        let ship = config.shipper(self.ingest);
+        let mut ship = config.shipper(self.ingest);
+        ship.name.get_or_insert_with(|| self.name.clone());
         let (stop, stopped) = watch::channel(false);
         let status = self.status.clone();
         let work = move || {

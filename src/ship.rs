@@ -23,12 +23,15 @@ pub fn run(args: ShipArgs) -> Result<(), Failure> {
     let status = ShipperStatus::default();
     stop_on_signals(stop).map_err(|e| Failure::Failed(format!("cannot listen for signals: {e}")))?;
     let (_running, ended) = bounded::<()>(0);
-    let seen = status.clone();
+    let (seen, at_end, once) = (status.clone(), status.clone(), config.once);
     thread::spawn(move || tell_errors(&seen, &ended));
     let report = logweir_shipper::run(config, status, stopped).map_err(|error| match error {
         ShipError::Config(error) => Failure::Config(error.to_string()),
         error => Failure::Failed(error.to_string()),
     })?;
+    if once && at_end.snapshot().files.is_empty() {
+        note("no file matches: nothing was sent (quote globs, and try `logweir doctor GLOB`)");
+    }
     let failed: Vec<String> =
         report.failed.iter().map(|file| format!("{}: {}", file.path, file.error)).collect();
     if failed.is_empty() { Ok(()) } else { Err(Failure::Failed(failed.join("\n"))) }

@@ -373,3 +373,29 @@ fn bad_requests_are_refused_with_reasons() {
     assert_eq!(unreachable.0, Some(1));
     assert!(unreachable.2.contains("http://127.0.0.1:1"), "{}", unreachable.2);
 }
+
+/// A backup taken while the server runs is restored to another directory, and the files that are tailed there are known:
+/// once found to send every line anew, since the shipper's name hung on the directory.
+#[test]
+fn a_restored_backup_has_every_line_once() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (log, backup) = (dir.path().join("app.log"), dir.path().join("backup"));
+    let tail = ["--tail", path_text(&log)];
+    write_lines(&log, "x", 500);
+    let mut server = Server::start(dir.path(), &tail);
+    wait_for("the lines", || (server.count("x") == 500).then_some(()));
+    let data = dir.path().join("data");
+    let (code, _, errors) = logweir(&["backup", "--data", path_text(&data), path_text(&backup)]);
+    assert_eq!(code, Some(0), "{errors}");
+    let inside = data.join("inside");
+    assert_eq!(logweir(&["backup", "--data", path_text(&data), path_text(&inside)]).0, Some(1));
+    server.process.kill();
+    let restored = dir.path().join("restored");
+    let (code, _, errors) =
+        logweir(&["restore", "--data", path_text(&restored.join("data")), path_text(&backup)]);
+    assert_eq!(code, Some(0), "{errors}");
+    write_lines(&log, "y", 10);
+    let server = Server::start(&restored, &tail);
+    wait_for("the new lines", || (server.count("y") == 10).then_some(()));
+    assert_eq!(server.count("x"), 500);
+}
