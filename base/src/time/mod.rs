@@ -1,7 +1,13 @@
-//! Time: nanoseconds since 1970 in UTC, its RFC 3339 text, durations as people type them, and the one
-//! module that reads the wall clock. Everything after the journal gets time as data.
+//! Time: nanoseconds since 1970 in UTC, its RFC 3339 text, times as loggers write them ([`Stamp`], [`Zone`]), durations as
+//! people type them, and the one module that reads the wall clock. Everything after the journal gets time as data.
 //!
 //! Limits: years 1678 to 2261 (what 64-bit nanoseconds hold); times outside are clamped when parsed.
+
+mod stamp;
+mod zone;
+
+pub use stamp::Stamp;
+pub use zone::Zone;
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
