@@ -104,6 +104,9 @@ pub struct Resource {
     /// `--label K=V`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// The host's zone as a POSIX TZ rule, for times that are written without one; empty is UTC.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub zone: String,
 }
 
 /// Shipper: who I am. The first frame of a connection.

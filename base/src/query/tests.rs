@@ -62,7 +62,8 @@ fn judge(expr: &Expr, text: &[u8], resource: Resource) -> bool {
 fn check(line: &str, query: &str, expected: bool) {
     let parsed: Query = query.parse().unwrap_or_else(|e| panic!("{query}: {e}"));
     let labels = [("env".to_owned(), "prod-1".to_owned())].into();
-    let resource = Resource { host: "vm-3".into(), path: "/var/log/shop/app.log".into(), labels };
+    let resource =
+        Resource { host: "vm-3".into(), path: "/var/log/shop/app.log".into(), labels, zone: String::new() };
     assert_eq!(judge(&parsed.expr, line.as_bytes(), resource), expected, "{query} on {line}");
 }
 

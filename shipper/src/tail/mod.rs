@@ -443,6 +443,7 @@ impl Tailer {
                 host: self.config.host.clone(),
                 path: source.record.path.clone(),
                 labels: self.config.labels.clone(),
+                zone: String::new(),
             }),
             fresh: source.fresh,
             shipper: String::new(),
