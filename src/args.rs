@@ -3,6 +3,7 @@
 //! Exit codes: 0 done (also when nothing was found), 1 failed, 2 used wrongly, 78 bad configuration.
 
 use crate::client::{Order, Output};
+use crate::parse::Show;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use logweir_shipper::ShipArgs;
 use std::net::SocketAddr;
@@ -46,6 +47,12 @@ pub enum Command {
     /// Show lines as they arrive; Ctrl-C ends it.
     #[command(after_long_help = TAIL_EXAMPLES)]
     Tail(TailArgs),
+    /// List the patterns of messages: how often, since when, how lately, a sample, a trend.
+    #[command(after_long_help = PATTERNS_EXAMPLES)]
+    Patterns(PatternsArgs),
+    /// Show what is understood of each line of a file, without a server: layout, time, level, message, ids, exception.
+    #[command(after_long_help = PARSE_EXAMPLES)]
+    Parse(ParseArgs),
     /// Write a deterministic log file of a fixed shape, and the truth about it.
     #[command(after_long_help = GEN_EXAMPLES)]
     Gen(GenArgs),
@@ -185,6 +192,61 @@ pub struct TailArgs {
     pub query: Vec<String>,
 }
 
+const PATTERNS_EXAMPLES: &str = "\
+Examples:
+  logweir patterns                                   the most frequent messages of all time
+  logweir patterns --since 1h 'level:>=warn'         what the last hour complains of
+  logweir search 'pattern:5f0e9a1c'                  the records of one pattern
+
+The last column of a trend is the latest hour, and each column before it an hour earlier.";
+
+/// Arguments of `patterns`.
+#[derive(Debug, ClapArgs)]
+pub struct PatternsArgs {
+    /// Where to search.
+    #[command(flatten)]
+    pub server: ServerArgs,
+    /// Not before: 15m, 2h, 7d ago, or a time such as 2026-11-23T10:15:00Z [default: all time].
+    #[arg(long, value_name = "T", env = "LOGWEIR_SINCE")]
+    pub since: Option<String>,
+    /// Before: as --since.
+    #[arg(long, value_name = "T", env = "LOGWEIR_UNTIL")]
+    pub until: Option<String>,
+    /// Patterns at most; 0 means all.
+    #[arg(long, value_name = "N", env = "LOGWEIR_LIMIT", default_value_t = 20)]
+    pub limit: u64,
+    /// text for people, or one JSON object a pattern.
+    #[arg(short, long, value_enum, env = "LOGWEIR_OUTPUT", default_value_t = Show::Text)]
+    pub output: Show,
+    /// Of which records [default: all]; several words are joined with blanks.
+    #[arg(value_name = "QUERY")]
+    pub query: Vec<String>,
+}
+
+const PARSE_EXAMPLES: &str = "\
+Examples:
+  logweir parse /var/log/myapp/app.log | head -40
+  kubectl logs deploy/shop | logweir parse -
+  logweir parse --explain app.log                    which field or rule gave each part
+  logweir parse -o json app.log | jq .layout | sort | uniq -c";
+
+/// Arguments of `parse`.
+#[derive(Debug, ClapArgs)]
+pub struct ParseArgs {
+    /// Say of each part which field or rule it comes from.
+    #[arg(long)]
+    pub explain: bool,
+    /// text for people, or one JSON object a record.
+    #[arg(short, long, value_enum, env = "LOGWEIR_OUTPUT", default_value_t = Show::Text)]
+    pub output: Show,
+    /// Zone of times that are written without one, such as Europe/Berlin [default: this host's].
+    #[arg(long, value_name = "ZONE", env = "LOGWEIR_ZONE")]
+    pub zone: Option<String>,
+    /// The file, or - for standard input.
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub file: PathBuf,
+}
+
 const GEN_EXAMPLES: &str = "\
 Examples:
   logweir gen --lines 1000000 --seed 1 /tmp/load               385 MB at once; the same bytes every time
@@ -293,6 +355,8 @@ mod tests {
             "logweir search -- -path:/health",
             "logweir trace 4bf92f3577b34da6a3ce929d0e0e4736",
             "logweir tail *",
+            "logweir patterns --since 1h --limit 5 -o json level:error",
+            "logweir parse --explain --zone UTC -o text app.log",
             "logweir gen --lines 10 --seed 1 --rate 5 dir",
             "logweir validate a.toml b.toml",
             "logweir status",

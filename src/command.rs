@@ -1,19 +1,22 @@
 //! From arguments to exit code: one function a command.
 
 use crate::args::{
-    Args, Command, GenArgs, RunArgs, SearchArgs, StatusArgs, TailArgs, TraceArgs, ValidateArgs,
+    Args, Command, GenArgs, ParseArgs, PatternsArgs, RunArgs, SearchArgs, StatusArgs, TailArgs, TraceArgs,
+    ValidateArgs,
 };
 use crate::backup::{self, Copied};
 use crate::client::{self, ClientError, Search, Server};
 use crate::config::{self, Config, Exposure};
 use crate::demo;
 use crate::doctor;
+use crate::parse;
 use crate::pipeline;
 use crate::ship;
 use crate::terminal::{self, Screen, note, say};
 use crate::workload::{self, Workload};
 use clap::Parser;
 use logweir_base::time::SystemClock;
+use logweir_shipper::{host_zone, zone_rule};
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -58,6 +61,8 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Trace(args) => trace(&args),
         Command::Tail(args) => tail(&args),
         Command::Status(args) => status(&args),
+        Command::Patterns(args) => patterns(&args),
+        Command::Parse(args) => understood(&args),
         Command::Gen(args) => generate(&args),
         Command::Validate(args) => validate(&args),
         Command::Backup(args) => {
@@ -88,6 +93,24 @@ fn trace(args: &TraceArgs) -> Result<(), Failure> {
 fn tail(args: &TailArgs) -> Result<(), Failure> {
     let query = args.query.join(" ");
     ask(&args.server.server, |server| client::tail(server, &query, args.output, &mut Screen::stdout()))
+}
+
+fn patterns(args: &PatternsArgs) -> Result<(), Failure> {
+    let wanted = client::PatternsOf {
+        query: args.query.join(" "),
+        since: args.since.clone(),
+        until: args.until.clone(),
+        limit: args.limit,
+    };
+    ask(&args.server.server, |server| client::patterns(server, &wanted, args.output, &mut Screen::stdout()))
+}
+
+fn understood(args: &ParseArgs) -> Result<(), Failure> {
+    let zone = match &args.zone {
+        Some(zone) => zone_rule(zone).map_err(|e| Failure::Usage(format!("--zone: {e}")))?,
+        None => host_zone(),
+    };
+    parse::run(&args.file, &parse::Wanted { show: args.output, explain: args.explain, zone })
 }
 
 fn status(args: &StatusArgs) -> Result<(), Failure> {

@@ -9,6 +9,8 @@ pub mod config;
 pub mod demo;
 pub mod doctor;
 pub mod http;
+mod normal;
+pub mod parse;
 pub mod pipeline;
 pub mod ship;
 pub mod terminal;

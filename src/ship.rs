@@ -55,6 +55,7 @@ fn over(args: ShipArgs, config: Config) -> ShipArgs {
         to: args.to.or(ship.to),
         name: args.name.or(ship.name),
         host: args.host.or(ship.host),
+        zone: args.zone.or(ship.zone),
         state: args.state.or(ship.state),
         compression: args.compression.or(ship.compression.map(Into::into)),
         labels: labels.chain(args.labels).collect(),

@@ -104,7 +104,17 @@ fn check_views(url: &str, truth: &Truth) {
     let lines: Vec<serde_json::Value> =
         output.stdout.split(|&b| b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
     assert_eq!(lines.len(), 3);
-    for key in ["timestamp", "severity", "service", "host", "trace_id", "body", "file", "offset", "raw"] {
+    for key in [
+        "timestamp",
+        "severity_text",
+        "service.name",
+        "host.name",
+        "trace_id",
+        "body",
+        "file",
+        "offset",
+        "raw",
+    ] {
         assert!(lines.iter().all(|line| !line[key].is_null()), "{key}: {lines:?}");
     }
     check(&["search", "--server", url, "nosuchword"], 0, "");

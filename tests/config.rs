@@ -148,6 +148,13 @@ fn sinks_and_routes_fit_together() {
 }
 
 #[test]
+fn a_zone_is_known_or_refused() {
+    let said = mistakes("[ship]\nzone = 'Nowhere/Land'\n");
+    assert!(said.len() == 1 && said[0].starts_with("2:8: zone `Nowhere/Land` is unknown"), "{said:?}");
+    check("[ship]\nzone = 'CET-1CEST,M3.5.0,M10.5.0/3'\n", &[]);
+}
+
+#[test]
 fn redaction_rules_are_compiled() {
     let said = mistakes("[[redact]]\nname = 'x'\nregex = '('\n[[redact]]\nname = 'elephant'\n");
     let lines: Vec<_> = said.iter().map(|m| m.split(':').next().unwrap_or_default()).collect();

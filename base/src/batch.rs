@@ -33,7 +33,7 @@ const HEADER_BYTES: usize = 48;
 /// Four varints of at most five bytes a line; checked before anything is allocated.
 const TABLE_BYTES_MAX: usize = LINES_MAX * 20;
 
-/// What the shipper says of a line, fixed at send. Bits 0-7 are flags, the rest is the part number.
+/// What the shipper says of a line, fixed at send. Bits 0-4 are flags, bits 5-7 its stream, the rest is the part number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
 pub struct LineMeta(pub u32);
 
@@ -49,6 +49,11 @@ impl LineMeta {
     /// The record was cut at a size or time cap.
     pub const TRUNCATED: u32 = 16;
 
+    const STREAM_SHIFT: u32 = 5;
+    const STREAM_MASK: u32 = 7 << Self::STREAM_SHIFT;
+    /// Numbers of streams there are room for.
+    pub const STREAMS: usize = 8;
+
     /// Part `number` (from 0) of an over-long line.
     pub fn part(number: u32, last: bool) -> Self {
         let flag = if last { Self::LAST_PART } else { Self::PART };
@@ -58,6 +63,17 @@ impl LineMeta {
     /// Whether all bits of `flag` are set.
     pub fn has(self, flag: u32) -> bool {
         self.0 & flag == flag
+    }
+
+    /// Number of the stream of its source that the line belongs to; a continuation belongs to the latest head of its
+    /// own stream. 0 plain, 1 and 2 docker's standard output and error, 3 and 4 those of a CRI runtime.
+    pub fn stream(self) -> u8 {
+        ((self.0 & Self::STREAM_MASK) >> Self::STREAM_SHIFT) as u8
+    }
+
+    /// The same, of stream `number`, at most 7.
+    pub fn with_stream(self, number: u8) -> Self {
+        Self(self.0 & !Self::STREAM_MASK | (u32::from(number) << Self::STREAM_SHIFT) & Self::STREAM_MASK)
     }
 
     /// Number of the part, when this is a part of an over-long line.

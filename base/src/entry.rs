@@ -1,9 +1,9 @@
-//! What a follower sees: journal records in order, each batch decompressed and its lines looked at once.
+//! What a follower sees: journal records in order, each batch decompressed and its records looked at once.
 
-use crate::batch::LineMeta;
+use crate::batch::{BatchLine, LineMeta};
 use crate::frame::{Close, Gap, Open, Resource};
 use crate::ids::{ConfigVersion, JournalId, Offset, Position, SourceId};
-use crate::parse::Severity;
+use crate::parse::{Layout, Severity};
 use crate::time::Timestamp;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -24,8 +24,8 @@ pub struct Entry {
 /// What a record says. Records that only the router needs (sessions, snapshots) are `Other`.
 #[derive(Debug, Clone)]
 pub enum EntryBody {
-    /// Lines.
-    Lines(LineBatch),
+    /// Records.
+    Records(RecordBatch),
     /// A range of a source that will never come.
     Gap(Gap, Arc<Resource>),
     /// A source began.
@@ -47,52 +47,91 @@ pub enum EntryBody {
     Other,
 }
 
-/// The lines of one batch: shared text and spans into it.
+/// The records of one batch: shared text and spans into it.
 #[derive(Debug, Clone)]
-pub struct LineBatch {
-    /// Whose lines.
+pub struct RecordBatch {
+    /// Whose records.
     pub source: SourceId,
     /// Where they come from.
     pub resource: Arc<Resource>,
-    /// Text of all lines, back to back, as the shipper sent it.
+    /// Text of all records, back to back, as the shipper sent it.
     pub text: Bytes,
-    /// The lines, in file order.
-    pub lines: Vec<Line>,
-    /// Services named by lines; [`Line::service`] is an index from 1, 0 stands for the resource's own service.
+    /// The records, in the order of their first lines.
+    pub records: Vec<RecordSpan>,
+    /// Services named by records; [`RecordSpan::service`] is an index from 1, 0 stands for the resource's own service.
     pub services: Vec<Box<str>>,
 }
 
-/// One physical line and what a single look at it told.
+/// One record, which is one physical line or several that belong together, and what a single look at it told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Line {
+pub struct RecordSpan {
     /// Offset in the source of its first byte.
     pub offset: Offset,
-    /// Event time clamped against the receive time; the receive time when the line has none.
+    /// Event time clamped against the receive time; the receive time when the record has none.
     pub time: Timestamp,
-    /// Bytes in the source, newline included.
+    /// What its message has in common with those that differ from it in variable parts only; 0 when it has none.
+    pub shape: u64,
+    /// Bytes in the source, newlines included. Its lines follow each other there unless a container's streams are woven.
     pub range_len: u32,
-    /// Where its text starts in [`LineBatch::text`].
+    /// Where its text starts in [`RecordBatch::text`].
     pub at: u32,
-    /// Length of its text, newline included when it has one.
+    /// Length of its text, last newline included when it has one.
     pub len: u32,
-    /// What the shipper said of it.
+    /// What the shipper said of its first line; TRUNCATED when it said that of any.
     pub meta: LineMeta,
-    /// See [`LineBatch::services`].
+    /// See [`RecordBatch::services`].
     pub service: u16,
-    /// OpenTelemetry severity number; unspecified when the line does not tell.
+    /// How it is written.
+    pub layout: Layout,
+    /// OpenTelemetry severity number; unspecified when the record does not tell.
     pub severity: Severity,
 }
 
-impl LineBatch {
-    /// The line's text without its line ending.
-    pub fn text_of(&self, line: &Line) -> &[u8] {
-        let text = &self.text[line.at as usize..line.at as usize + line.len as usize];
-        trim_line_ending(text)
+impl RecordSpan {
+    /// A record of one line at `offset` in the source and `at` in the text, not looked at yet.
+    pub(crate) fn of(row: &BatchLine, offset: Offset, at: u32) -> Self {
+        Self {
+            offset,
+            time: Timestamp::default(),
+            shape: 0,
+            range_len: row.range_len,
+            at,
+            len: row.text_len,
+            meta: row.meta,
+            service: 0,
+            layout: Layout::default(),
+            severity: Severity::UNSPECIFIED,
+        }
     }
 
-    /// The service of a line: its own, else the resource's.
-    pub fn service_of(&self, line: &Line) -> &str {
-        match line.service {
+    /// One more line, which follows in the text.
+    pub(crate) fn add(&mut self, row: &BatchLine) {
+        self.range_len += row.range_len;
+        self.len += row.text_len;
+        self.meta.0 |= row.meta.0 & LineMeta::TRUNCATED;
+    }
+
+    /// This record with what a look at another one told.
+    pub(crate) fn with_head_of(&self, other: &Self) -> Self {
+        let Self { time, service, layout, severity, .. } = *other;
+        Self { time, service, layout, severity, ..*self }
+    }
+}
+
+impl RecordBatch {
+    /// The record's text without its last line ending.
+    pub fn text_of(&self, record: &RecordSpan) -> &[u8] {
+        trim_line_ending(self.raw_of(record))
+    }
+
+    /// The record's text as it was sent.
+    pub fn raw_of(&self, record: &RecordSpan) -> &[u8] {
+        &self.text[record.at as usize..record.at as usize + record.len as usize]
+    }
+
+    /// The service of a record: its own, else the resource's.
+    pub fn service_of(&self, record: &RecordSpan) -> &str {
+        match record.service {
             0 => self.resource.service(),
             n => &self.services[usize::from(n) - 1],
         }

@@ -8,7 +8,7 @@ use crate::split::format::{Meta, RunMeta};
 use logweir_base::entry::trim_line_ending;
 use logweir_base::frame::Resource;
 use logweir_base::ids::SourceId;
-use logweir_base::parse::LineView;
+use logweir_base::parse::{RecordView, hides_words};
 use std::io;
 use std::sync::Arc;
 
@@ -65,10 +65,17 @@ impl Block {
         if whole { Ok(Self { text, rows }) } else { Err(damaged("rows and text of a block do not agree")) }
     }
 
+    /// Whether words of some line do not stand in the text as they are.
+    pub(crate) fn hides_words(&self) -> bool {
+        self.rows.iter().any(|row| hides_words(self.raw(row), row.layout))
+    }
+
     /// What the matcher judges.
-    pub(crate) fn view<'a>(&'a self, row: &Row, names: Names<'a>) -> LineView<'a> {
+    pub(crate) fn view<'a>(&'a self, row: &Row, names: Names<'a>) -> RecordView<'a> {
         let (_, resource) = names.source(row.source).expect("checked when it was unpacked");
-        LineView {
+        RecordView {
+            layout: row.layout,
+            pattern: row.pattern,
             text: trim_line_ending(self.raw(row)),
             time: row.key.time,
             severity: row.severity,

@@ -53,7 +53,7 @@ impl Indexer {
         while shared.state().tail.bytes() > shared.config.tail_bytes_max {
             let to_seal = {
                 let mut state = shared.state();
-                if state.tail.has_cuts() { None } else { state.tail.cut() }
+                if state.tail.has_cuts() { None } else { state.tail.cut(shared.patterns().encode().into()) }
             };
             self.seal(to_seal);
             self.check()?;
@@ -154,7 +154,9 @@ impl Follower for Indexer {
         }
         self.make_room()?;
         let shared = &self.store.0;
-        let to_seal = shared.state().tail.apply(entry, &shared.config);
+        let patterns = shared.patterns().assign(entry);
+        let state = || shared.patterns().encode().into();
+        let to_seal = shared.state().tail.apply(entry, patterns, &shared.config, state);
         shared.applied.notify_all();
         let is_tick = matches!(entry.body, EntryBody::Tick(_));
         if to_seal.is_some() || is_tick {

@@ -2,9 +2,10 @@
 //! time, so the manifest has one writer: the keeper thread, or the caller when there are no threads.
 
 use crate::config::IndexerConfig;
+use crate::patterns;
 use crate::split::ids::Spare;
 use crate::split::write::{self, Head};
-use crate::split::{Split, merge};
+use crate::split::{Split, format, merge};
 use crate::store::{Shared, State};
 use crate::tail::ToWrite;
 use logweir_base::time::Timestamp;
@@ -99,17 +100,28 @@ fn write_split(shared: &Shared, to_write: &ToWrite) -> io::Result<()> {
         let lines = to_write.runs.iter().map(|run| run.lines).sum::<u64>();
         let spare = if is_small(lines, &shared.config) { Spare::Byte } else { Spare::None };
         let head = Head { journal: shared.journal(), first, last, merged: false };
+        patterns::write(&shared.dir, last, &to_write.patterns)?;
         info = Some(write::write(shared.dir.as_ref(), head, &to_write.runs, spare)?);
     }
     let written = u64::from(info.is_some());
     shared.commit(info, &[], Some(last))?;
+    if written > 0 {
+        // What stays of earlier states is removed with the next one.
+        let _ = patterns::remove_before(&shared.dir, last);
+    }
     shared.state().counters.splits_written += written;
     Ok(())
 }
 
 fn remove(shared: &Shared, splits: &[Arc<Split>]) -> io::Result<()> {
     shared.commit(None, splits, None)?;
-    shared.state().counters.splits_removed += splits.len() as u64;
+    let mut state = shared.state();
+    state.counters.splits_removed += splits.len() as u64;
+    let oldest = shared.config.retention_age.map(|age| state.tail.now().minus(age));
+    drop(state);
+    if let Some(oldest) = oldest {
+        shared.patterns().forget_before(oldest);
+    }
     Ok(())
 }
 
@@ -159,7 +171,12 @@ fn merge_group<'a>(splits: &'a [Arc<Split>], config: &IndexerConfig) -> Option<&
 }
 
 fn is_mergeable(split: &Split, config: &IndexerConfig) -> bool {
-    !split.info.merged && !split.is_damaged() && is_small(split.info.lines, config) && day_of(split).is_some()
+    let current = split.info.version == format::VERSION;
+    current
+        && !split.info.merged
+        && !split.is_damaged()
+        && is_small(split.info.lines, config)
+        && day_of(split).is_some()
 }
 
 fn is_small(lines: u64, config: &IndexerConfig) -> bool {

@@ -2,7 +2,7 @@
 
 use logweir_base::batch::LineMeta;
 use logweir_base::ids::{Offset, Position, SourceId};
-use logweir_base::parse::LineView;
+use logweir_base::parse::RecordView;
 use logweir_base::time::Timestamp;
 
 /// The total order of lines: (time, position, number in the batch). Stable under sealing, splits and merges.
@@ -20,7 +20,7 @@ pub struct LineKey {
 #[derive(Debug, Clone, Copy)]
 pub struct Hit<'a> {
     /// Text without line ending, and what is known of it.
-    pub view: LineView<'a>,
+    pub view: RecordView<'a>,
     /// The text as it is stored, with its line ending if it has one.
     pub raw: &'a [u8],
     /// The journal record that brought it.

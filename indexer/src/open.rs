@@ -5,10 +5,11 @@
 use crate::line::{Hit, LineKey};
 use crate::rows::Row;
 use logweir_base::batch::LineMeta;
-use logweir_base::entry::{Entry, EntryBody, Line, LineBatch};
+use logweir_base::entry::{Entry, EntryBody, RecordBatch, RecordSpan};
 use logweir_base::frame::{Gap, Resource};
 use logweir_base::ids::Position;
-use logweir_base::parse::{LineView, Severity, gap_text};
+use logweir_base::parse::{Layout, RecordView, Severity, gap_text};
+use logweir_base::pattern::PatternId;
 use logweir_base::time::Timestamp;
 use std::sync::Arc;
 
@@ -28,7 +29,9 @@ pub(crate) struct OpenRun {
 /// The lines of one entry. A gap is one line.
 pub(crate) struct OpenBatch {
     entry: Arc<Entry>,
-    gap: Option<LineBatch>,
+    gap: Option<RecordBatch>,
+    /// Of each record; a gap has none.
+    patterns: Vec<PatternId>,
 }
 
 /// One line of a run; sorts as [`LineKey`] does, since batches stand in journal order.
@@ -41,19 +44,19 @@ pub(crate) struct LineRef {
 
 impl OpenBatch {
     /// `None` when the entry has no lines.
-    pub(crate) fn of(entry: &Arc<Entry>) -> Option<Self> {
+    pub(crate) fn of(entry: &Arc<Entry>, patterns: Vec<PatternId>) -> Option<Self> {
         let gap = match &entry.body {
-            EntryBody::Lines(lines) if !lines.lines.is_empty() => None,
+            EntryBody::Records(batch) if !batch.records.is_empty() => None,
             EntryBody::Gap(gap, resource) => Some(gap_line(gap, resource, entry.received)),
             _ => return None,
         };
-        Some(Self { entry: entry.clone(), gap })
+        Some(Self { entry: entry.clone(), gap, patterns })
     }
 
-    pub(crate) fn lines(&self) -> &LineBatch {
+    pub(crate) fn lines(&self) -> &RecordBatch {
         match (&self.gap, &self.entry.body) {
             (Some(gap), _) => gap,
-            (None, EntryBody::Lines(lines)) => lines,
+            (None, EntryBody::Records(batch)) => batch,
             (None, _) => unreachable!("made of lines or of a gap"),
         }
     }
@@ -68,7 +71,7 @@ impl OpenBatch {
 
     /// The line's row; places in block and run are for the caller to fill in.
     pub(crate) fn row(&self, number: u32) -> Row {
-        let line = &self.lines().lines[number as usize];
+        let line = &self.lines().records[number as usize];
         Row {
             key: self.key(number),
             received: self.entry.received,
@@ -77,6 +80,8 @@ impl OpenBatch {
             range_len: self.range_len(line),
             service: 0,
             severity: line.severity,
+            layout: line.layout,
+            pattern: self.pattern(number),
             meta: line.meta,
             gap: self.gap.is_some(),
             separated: false,
@@ -88,10 +93,10 @@ impl OpenBatch {
     /// The line as a search finds it.
     pub(crate) fn hit(&self, number: u32) -> Hit<'_> {
         let batch = self.lines();
-        let line = &batch.lines[number as usize];
+        let line = &batch.records[number as usize];
         Hit {
-            view: batch.view(line),
-            raw: raw(batch, line),
+            view: self.view(number),
+            raw: batch.raw_of(line),
             position: self.entry.position,
             line: number,
             received: self.entry.received,
@@ -104,17 +109,21 @@ impl OpenBatch {
     }
 
     /// What the matcher judges.
-    pub(crate) fn view(&self, number: u32) -> LineView<'_> {
+    pub(crate) fn view(&self, number: u32) -> RecordView<'_> {
         let batch = self.lines();
-        batch.view(&batch.lines[number as usize])
+        RecordView { pattern: self.pattern(number), ..batch.view(&batch.records[number as usize]) }
+    }
+
+    fn pattern(&self, number: u32) -> PatternId {
+        self.patterns.get(number as usize).copied().unwrap_or_default()
     }
 
     fn key(&self, number: u32) -> LineKey {
-        let time = self.lines().lines[number as usize].time;
+        let time = self.lines().records[number as usize].time;
         LineKey { time, position: self.entry.position, line: number }
     }
 
-    fn range_len(&self, line: &Line) -> u64 {
+    fn range_len(&self, line: &RecordSpan) -> u64 {
         match &self.entry.body {
             EntryBody::Gap(gap, _) => gap.end.0.saturating_sub(gap.start.0),
             _ => u64::from(line.range_len),
@@ -125,9 +134,9 @@ impl OpenBatch {
 impl OpenRun {
     pub(crate) fn push(&mut self, batch: OpenBatch) {
         let lines = batch.lines();
-        self.lines += lines.lines.len() as u64;
+        self.lines += lines.records.len() as u64;
         self.text_bytes += lines.text.len();
-        self.bytes += lines.text.len() + size_of_val(lines.lines.as_slice()) + ENTRY_BYTES;
+        self.bytes += lines.text.len() + size_of_val(lines.records.as_slice()) + ENTRY_BYTES;
         self.batches.push(Arc::new(batch));
     }
 
@@ -139,8 +148,8 @@ impl OpenRun {
     pub(crate) fn sorted(&self) -> Vec<LineRef> {
         let mut refs = Vec::with_capacity(self.lines as usize);
         for (batch, lines) in (0u32..).zip(&self.batches) {
-            let of_line = |(line, it): (u32, &Line)| LineRef { time: it.time, batch, line };
-            refs.extend((0u32..).zip(&lines.lines().lines).map(of_line));
+            let of_line = |(line, it): (u32, &RecordSpan)| LineRef { time: it.time, batch, line };
+            refs.extend((0u32..).zip(&lines.lines().records).map(of_line));
         }
         refs.sort_unstable();
         refs
@@ -151,18 +160,13 @@ impl OpenRun {
     }
 }
 
-/// A line's text with its ending.
-pub(crate) fn raw<'a>(batch: &'a LineBatch, line: &Line) -> &'a [u8] {
-    &batch.text[line.at as usize..line.at as usize + line.len as usize]
-}
-
 /// A gap as a line of its source, so that it is stored, sorted and found like one.
-fn gap_line(gap: &Gap, resource: &Arc<Resource>, received: Timestamp) -> LineBatch {
+fn gap_line(gap: &Gap, resource: &Arc<Resource>, received: Timestamp) -> RecordBatch {
     let mut text = gap_text(gap, resource);
     if text.last() != Some(&b'\n') {
         text.push(b'\n');
     }
-    let line = Line {
+    let line = RecordSpan {
         offset: gap.start,
         time: received,
         // The true length may not fit; whoever asks gets it from the gap.
@@ -170,9 +174,11 @@ fn gap_line(gap: &Gap, resource: &Arc<Resource>, received: Timestamp) -> LineBat
         at: 0,
         len: u32::try_from(text.len()).expect("a gap's reason is short"),
         meta: LineMeta(0),
+        shape: 0,
         service: 0,
+        layout: Layout::default(),
         severity: Severity::WARN,
     };
     let (source, resource) = (gap.source, resource.clone());
-    LineBatch { source, resource, text: text.into(), lines: vec![line], services: Vec::new() }
+    RecordBatch { source, resource, text: text.into(), records: vec![line], services: Vec::new() }
 }

@@ -7,6 +7,7 @@
 //! varint  time unit, ns: 1, 10^3, 10^6 or 10^9, the largest that divides all differences
 //! varint  batches; for each: zigzag position - previous, varint source (of the run), zigzag received - previous
 //! varint  mask: bit c set = column c is there, else all its values are 0
+//! varint  patterns, each 4 bytes, little endian; only when column 10 is there
 //! columns, each `rows` varints:
 //!   0 time     (time - previous time) / unit        rows ascend by (time, position, line)
 //!   1 batch    zigzag (index of the batch - previous index)
@@ -17,6 +18,8 @@
 //!   6 flags    meta << 2 | gap << 1 | a separating newline follows the text
 //!   7 severity
 //!   8 service  (of the run)
+//!   9 layout   see `Layout::bits`
+//!  10 pattern  index in the list of patterns
 //! ```
 //! A usual row of a log that is read in order costs one byte of time, two of range, one each where it differs from
 //! what is predicted, and nothing for the columns that are all zero.
@@ -25,12 +28,15 @@ use crate::codec::{Packer, Unpacker, damaged};
 use crate::line::LineKey;
 use logweir_base::batch::LineMeta;
 use logweir_base::ids::{Offset, Position};
-use logweir_base::parse::Severity;
+use logweir_base::parse::{Layout, Severity};
+use logweir_base::pattern::PatternId;
 use logweir_base::time::Timestamp;
 use logweir_base::varint::{put, take, unzigzag, zigzag};
 use std::io;
 
-const COLUMNS: usize = 9;
+const COLUMNS: usize = 11;
+/// Column of patterns.
+const PATTERN: usize = 10;
 const UNITS: [i64; 4] = [1_000_000_000, 1_000_000, 1_000, 1];
 /// A line of the smallest kind costs a byte of text, and a block holds at most some MiB: more is not a block of ours.
 const ROWS_BYTES_MAX: u64 = 1 << 30;
@@ -45,6 +51,8 @@ pub(crate) struct Row {
     pub(crate) range_len: u64,
     pub(crate) service: u32,
     pub(crate) severity: Severity,
+    pub(crate) layout: Layout,
+    pub(crate) pattern: PatternId,
     pub(crate) meta: LineMeta,
     pub(crate) gap: bool,
     /// A newline that is not the line's own stands behind it.
@@ -69,12 +77,19 @@ pub(crate) struct RowWriter {
     batches: Vec<BatchState>,
     columns: [Vec<u8>; COLUMNS],
     used: u64,
+    patterns: Vec<PatternId>,
     raw: Vec<u8>,
 }
 
 impl RowWriter {
     pub(crate) fn new() -> Self {
-        Self { batches: Vec::new(), columns: Default::default(), used: 0, raw: Vec::new() }
+        Self {
+            batches: Vec::new(),
+            columns: Default::default(),
+            used: 0,
+            patterns: Vec::new(),
+            raw: Vec::new(),
+        }
     }
 
     /// Encodes `rows`, which ascend by key and are not empty.
@@ -82,6 +97,8 @@ impl RowWriter {
         self.batches.clear();
         self.columns.iter_mut().for_each(Vec::clear);
         self.used = 0;
+        self.patterns.clear();
+        self.patterns.push(PatternId::NONE);
         let first_time = rows[0].key.time.0;
         let unit = unit_of(rows, first_time);
         let (mut time, mut batch) = (first_time, 0);
@@ -110,6 +127,19 @@ impl RowWriter {
         self.put(6, u64::from(row.meta.0) << 2 | u64::from(row.gap) << 1 | u64::from(row.separated));
         self.put(7, u64::from(row.severity.0));
         self.put(8, u64::from(row.service));
+        self.put(9, u64::from(row.layout.bits()));
+        let pattern = self.number_of(row.pattern);
+        self.put(PATTERN, pattern);
+    }
+
+    /// A block has some dozens of patterns, the latest ones again and again.
+    fn number_of(&mut self, pattern: PatternId) -> u64 {
+        let known = self.patterns.iter().position(|&known| known == pattern);
+        let number = known.unwrap_or_else(|| {
+            self.patterns.push(pattern);
+            self.patterns.len() - 1
+        });
+        number as u64
     }
 
     fn put(&mut self, column: usize, value: u64) {
@@ -144,6 +174,10 @@ impl RowWriter {
             (position, received) = (batch.position.0, batch.received.0);
         }
         put(raw, self.used);
+        if self.used >> PATTERN & 1 == 1 {
+            put(raw, self.patterns.len() as u64);
+            self.patterns.iter().for_each(|pattern| raw.extend_from_slice(&pattern.0.to_le_bytes()));
+        }
         for (column, bytes) in self.columns.iter().enumerate() {
             if self.used >> column & 1 == 1 {
                 raw.extend_from_slice(bytes);
@@ -172,6 +206,7 @@ fn decode(mut raw: &[u8]) -> Option<Vec<Row>> {
     let unit = take(input)?;
     let mut batches = decode_batches(input)?;
     let mask = take(input)?;
+    let patterns = if mask >> PATTERN & 1 == 1 { decode_patterns(input)? } else { vec![PatternId::NONE] };
     let mut columns = columns(input, mask, count)?;
     let mut rows = Vec::with_capacity(count);
     let (mut time, mut batch, mut at) = (first_time, 0i64, 0u32);
@@ -195,6 +230,8 @@ fn decode(mut raw: &[u8]) -> Option<Vec<Row>> {
             range_len,
             severity: Severity(u8::try_from(columns[7].next()?).ok()?),
             service: u32::try_from(columns[8].next()?).ok()?,
+            layout: Layout::from_bits(u16::try_from(columns[9].next()?).ok()?),
+            pattern: *patterns.get(usize::try_from(columns[PATTERN].next()?).ok()?)?,
             meta: LineMeta(u32::try_from(flags >> 2).ok()?),
             gap: flags & 2 != 0,
             separated: flags & 1 != 0,
@@ -218,6 +255,17 @@ fn decode_batches(input: &mut &[u8]) -> Option<Vec<BatchState>> {
         batches.push(BatchState { position, source, received, next_line: 0, next_offset: 0 });
     }
     Some(batches)
+}
+
+fn decode_patterns(input: &mut &[u8]) -> Option<Vec<PatternId>> {
+    let count = usize::try_from(take(input)?).ok()?;
+    let (ids, rest) = input.split_at_checked(count.checked_mul(4)?)?;
+    *input = rest;
+    Some(
+        ids.chunks_exact(4)
+            .map(|id| PatternId(u32::from_le_bytes(id.try_into().expect("four bytes"))))
+            .collect(),
+    )
 }
 
 /// A cursor over each column; an absent column is all zeros.
@@ -274,7 +322,7 @@ mod tests {
     fn row() -> impl Strategy<Value = Row> {
         let key = (prop_oneof![any::<i64>(), (0i64..50).prop_map(|s| s * 1_000_000_000)], 0u64..6, 0u32..9);
         let place = (any::<u64>(), prop_oneof![any::<u64>(), 0u64..500], 0u32..3);
-        let rest = (0u32..4, any::<u8>(), any::<u32>(), any::<bool>(), any::<bool>(), 0u32..10_000);
+        let rest = (0u32..4, any::<u8>(), any::<u32>(), any::<bool>(), any::<bool>(), 0u32..10_000, 0u32..5);
         (key, place, rest).prop_map(|((time, position, line), (offset, range_len, service), rest)| Row {
             key: LineKey { time: Timestamp(time), position: Position(position), line },
             received: Timestamp(position as i64 * 7 - 3),
@@ -283,6 +331,8 @@ mod tests {
             range_len,
             service,
             severity: Severity(rest.1),
+            layout: Layout::from_bits(rest.6 as u16 * 77),
+            pattern: PatternId(rest.6.wrapping_mul(0x9e37_79b9)),
             meta: LineMeta(rest.2),
             gap: rest.3,
             separated: rest.4,
@@ -321,6 +371,8 @@ mod tests {
             range_len: 385,
             service: 0,
             severity: Severity(9),
+            layout: Layout::default(),
+            pattern: PatternId::NONE,
             meta: LineMeta(0),
             gap: false,
             separated: false,

@@ -3,7 +3,7 @@
 
 use crate::codec::Packer;
 use crate::distinct::Distinct;
-use crate::open::{LineRef, OpenBatch, OpenRun, raw};
+use crate::open::{LineRef, OpenBatch, OpenRun};
 use crate::rows::{Row, RowWriter};
 use logweir_base::batch::LineMeta;
 use logweir_base::frame::Resource;
@@ -126,8 +126,8 @@ impl Sealer {
 
     fn add(&mut self, batch: &OpenBatch, line: LineRef, numbers: &Numbers) {
         let lines = batch.lines();
-        let of_batch = &lines.lines[line.line as usize];
-        let text = raw(lines, of_batch);
+        let of_batch = &lines.records[line.line as usize];
+        let text = lines.raw_of(of_batch);
         let mut row = batch.row(line.line);
         row.at = u32::try_from(self.text.len()).expect("a block is cut long before 4 GiB");
         row.source = numbers.source;

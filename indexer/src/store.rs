@@ -4,12 +4,14 @@ use crate::config::IndexerConfig;
 use crate::line::Hit;
 use crate::manifest::{CommitError, Manifest};
 use crate::open::OpenRun;
+use crate::patterns::{self, Pattern, Patterns};
 use crate::search::{self, SearchRequest, SearchSummary};
 use crate::split::{OpenSplits, Split, SplitInfo};
 use crate::status::{Counters, Status};
 use crate::tail::{Run, Tail};
 use logweir_base::dir::SharedDir;
 use logweir_base::ids::{JournalId, Position};
+use logweir_base::pattern::PatternId;
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -29,6 +31,7 @@ pub(crate) struct Shared {
     /// There is work for the keeper, or it has done some.
     pub(crate) work: Condvar,
     manifest: Mutex<Manifest>,
+    patterns: Mutex<Patterns>,
 }
 
 pub(crate) struct State {
@@ -63,7 +66,9 @@ impl Store {
             manifest.splits().iter().map(|info| Arc::new(Split::new(dir.clone(), info.clone()))).collect();
         let committed = manifest.position();
         let mut counters = Counters::default();
-        notes.into_iter().for_each(|note| counters.report(note));
+        let (patterns, trouble) = Patterns::open(&dir, committed)?;
+        patterns::remove_after(&dir, committed.unwrap_or_default())?;
+        notes.into_iter().chain(trouble).for_each(|note| counters.report(note));
         let open = OpenSplits::default();
         for split in &splits {
             match split.reader(&open) {
@@ -84,8 +89,8 @@ impl Store {
             counters,
         };
         let (applied, work) = (Condvar::new(), Condvar::new());
-        let (state, manifest) = (Mutex::new(state), Mutex::new(manifest));
-        Ok(Self(Arc::new(Shared { dir, config, open, state, applied, work, manifest })))
+        let (state, manifest, patterns) = (Mutex::new(state), Mutex::new(manifest), Mutex::new(patterns));
+        Ok(Self(Arc::new(Shared { dir, config, open, state, applied, work, manifest, patterns })))
     }
 
     /// Finds lines and hands them to `found` in order, until it breaks, the limit is met or all is searched. Lines
@@ -121,6 +126,21 @@ impl Store {
         self.0.state().committed
     }
 
+    /// All patterns that records were given, the most frequent first.
+    pub fn patterns(&self) -> Vec<Pattern> {
+        self.0.patterns().list()
+    }
+
+    /// What the messages of a pattern have in common; `None` when there is no such pattern.
+    pub fn template(&self, pattern: PatternId) -> Option<String> {
+        self.0.patterns().template(pattern)
+    }
+
+    /// The pattern of applied records of this shape.
+    pub fn pattern_of(&self, shape: u64) -> PatternId {
+        self.0.patterns().known(shape)
+    }
+
     /// How it is doing.
     pub fn status(&self) -> Status {
         Status::of(&self.0.state())
@@ -136,6 +156,10 @@ impl Store {
 impl Shared {
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn patterns(&self) -> MutexGuard<'_, Patterns> {
+        self.patterns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn journal(&self) -> JournalId {

@@ -6,6 +6,7 @@ use crate::open::{OpenBatch, OpenRun};
 use crate::seal::SealedRun;
 use logweir_base::entry::{Entry, EntryBody};
 use logweir_base::ids::Position;
+use logweir_base::pattern::PatternId;
 use logweir_base::time::Timestamp;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -49,11 +50,13 @@ pub(crate) struct ToSeal {
 }
 
 /// A split to be written: the records it stands for, and how many of the oldest runs it takes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Cut {
     first: Position,
     last: Position,
     runs: usize,
+    /// What was known of patterns at `last`.
+    patterns: Arc<[u8]>,
 }
 
 /// A split that can be written now.
@@ -61,6 +64,8 @@ pub(crate) struct ToWrite {
     pub(crate) first: Position,
     pub(crate) last: Position,
     pub(crate) runs: Vec<Arc<SealedRun>>,
+    /// What was known of patterns at `last`.
+    pub(crate) patterns: Arc<[u8]>,
 }
 
 impl Run {
@@ -117,15 +122,22 @@ impl Tail {
         (self.runs.iter().map(|it| it.run.clone()).collect(), self.open.clone())
     }
 
-    /// Takes the next record. Returns a run that has to be sealed when one is full.
-    pub(crate) fn apply(&mut self, entry: &Arc<Entry>, config: &IndexerConfig) -> Option<ToSeal> {
+    /// Takes the next record, with the patterns it was given. Returns a run that has to be sealed when one is full. `state`
+    /// gives what is known of patterns, this record included.
+    pub(crate) fn apply(
+        &mut self,
+        entry: &Arc<Entry>,
+        patterns: Vec<PatternId>,
+        config: &IndexerConfig,
+        state: impl FnOnce() -> Arc<[u8]>,
+    ) -> Option<ToSeal> {
         self.applied = entry.position;
         self.now = self.now.max(entry.received);
         if let EntryBody::Tick(now) = entry.body {
             self.now = self.now.max(now);
         }
         let since = *self.since.get_or_insert(entry.received);
-        if let Some(batch) = OpenBatch::of(entry) {
+        if let Some(batch) = OpenBatch::of(entry, patterns) {
             self.open.push(batch);
         }
         let is_old = self.now.since(since) >= config.split_age;
@@ -134,15 +146,16 @@ impl Tail {
         }
         let (lines, bytes) = self.uncut();
         let is_big = lines >= config.split_lines_max || bytes >= config.tail_bytes_max / 2;
-        if is_big || is_old { self.cut() } else { self.freeze() }
+        if is_big || is_old { self.cut(state()) } else { self.freeze() }
     }
 
-    /// A split shall be written of all there is. Returns the run that has to be sealed for it.
-    pub(crate) fn cut(&mut self) -> Option<ToSeal> {
+    /// A split shall be written of all there is; `patterns` is what is known of patterns now. Returns the run that has to be
+    /// sealed for it.
+    pub(crate) fn cut(&mut self, patterns: Arc<[u8]>) -> Option<ToSeal> {
         let to_seal = self.freeze();
         let in_cuts: usize = self.cuts.iter().map(|cut| cut.runs).sum();
         let runs = self.runs.len() - in_cuts;
-        self.cuts.push_back(Cut { first: self.cut_up_to.next(), last: self.applied, runs });
+        self.cuts.push_back(Cut { first: self.cut_up_to.next(), last: self.applied, runs, patterns });
         self.cut_up_to = self.applied;
         self.since = None;
         to_seal
@@ -169,7 +182,7 @@ impl Tail {
             Run::Frozen(_) => None,
         });
         let runs = sealed.collect::<Option<Vec<_>>>()?;
-        Some(ToWrite { first: cut.first, last: cut.last, runs })
+        Some(ToWrite { first: cut.first, last: cut.last, runs, patterns: cut.patterns.clone() })
     }
 
     /// The next split has been written and committed: its lines leave the tail.

@@ -1,4 +1,4 @@
-//! Turns journal records into what followers see: decompresses and looks at each line once. A pure function of the record
+//! Turns journal records into what followers see: decompresses and looks at each record once. A pure function of the record
 //! and of the sources opened before it.
 
 use crate::journal::format::RecordHeader;
@@ -40,7 +40,7 @@ impl Decoder {
     pub fn entry(&mut self, header: &RecordHeader, frame: Frame) -> Entry {
         self.learn(&frame);
         let body = match frame {
-            Frame::Batch(batch) => self.lines(&batch, header),
+            Frame::Batch(batch) => self.records(&batch, header),
             Frame::Gap(gap) => {
                 let resource = self.resource(gap.source);
                 EntryBody::Gap(gap, resource)
@@ -57,13 +57,13 @@ impl Decoder {
 
     /// S09: a batch that does not decompress, or that breaks the parser, becomes a gap: visible, counted, and the
     /// position moves on.
-    fn lines(&mut self, batch: &Batch, header: &RecordHeader) -> EntryBody {
+    fn records(&mut self, batch: &Batch, header: &RecordHeader) -> EntryBody {
         let resource = self.resource(batch.source);
         let parser = &mut self.parser;
         let looked =
             catch_unwind(AssertUnwindSafe(|| look(batch, resource.clone(), header.received, parser)));
         let reason = match looked {
-            Ok(Ok(lines)) => return EntryBody::Lines(lines),
+            Ok(Ok(records)) => return EntryBody::Records(records),
             Ok(Err(bad)) => bad.to_string(),
             Err(_) => {
                 self.parser = Parser::new();

@@ -3,7 +3,7 @@
 //!
 //! Invariant: nothing above the durable position is ever in here.
 
-use logweir_base::entry::{Entry, EntryBody, Line};
+use logweir_base::entry::{Entry, EntryBody, RecordSpan};
 use logweir_base::ids::Position;
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
@@ -242,7 +242,9 @@ impl State {
 fn size(entry: &Entry) -> usize {
     const ENTRY_BYTES: usize = 256;
     match &entry.body {
-        EntryBody::Lines(lines) => ENTRY_BYTES + lines.text.len() + lines.lines.len() * size_of::<Line>(),
+        EntryBody::Records(batch) => {
+            ENTRY_BYTES + batch.text.len() + batch.records.len() * size_of::<RecordSpan>()
+        }
         EntryBody::Config(text) => ENTRY_BYTES + text.len(),
         _ => ENTRY_BYTES,
     }

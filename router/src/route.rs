@@ -4,9 +4,9 @@
 //! Routes in force when a follower reads a record decide. A change therefore applies to what a sink has not read yet.
 
 use crate::config::RouteConfig;
-use logweir_base::entry::{Entry, EntryBody, Follower, FollowerError, LineBatch};
+use logweir_base::entry::{Entry, EntryBody, Follower, FollowerError, RecordBatch};
 use logweir_base::ids::{JournalId, Position};
-use logweir_base::parse::LineView;
+use logweir_base::parse::RecordView;
 use logweir_base::query::{Matcher, Query};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -107,7 +107,7 @@ impl Lane {
     }
 
     /// Whether this line is for this reader.
-    pub fn takes(&mut self, view: &LineView<'_>) -> bool {
+    pub fn takes(&mut self, view: &RecordView<'_>) -> bool {
         let mut verdicts =
             self.steps.iter_mut().filter_map(|(matcher, verdict)| matcher.matches(view).then_some(*verdict));
         let rest = if self.sink.is_none() { Verdict::Take } else { Verdict::Drop };
@@ -151,8 +151,8 @@ impl<F: Follower> Follower for Kept<F> {
     fn apply(&mut self, entry: &Arc<Entry>) -> Result<(), FollowerError> {
         self.lane.refresh();
         match &entry.body {
-            EntryBody::Lines(lines) if !self.lane.takes_all() => {
-                let kept = Entry { body: EntryBody::Lines(self.kept(lines)), ..entry.as_ref().clone() };
+            EntryBody::Records(batch) if !self.lane.takes_all() => {
+                let kept = Entry { body: EntryBody::Records(self.kept(batch)), ..entry.as_ref().clone() };
                 self.follower.apply(&Arc::new(kept))
             }
             _ => self.follower.apply(entry),
@@ -165,9 +165,9 @@ impl<F: Follower> Follower for Kept<F> {
 }
 
 impl<F> Kept<F> {
-    fn kept(&mut self, batch: &LineBatch) -> LineBatch {
+    fn kept(&mut self, batch: &RecordBatch) -> RecordBatch {
         let mut kept = batch.clone();
-        kept.lines.retain(|line| self.lane.takes(&batch.view(line)));
+        kept.records.retain(|record| self.lane.takes(&batch.view(record)));
         kept
     }
 }
@@ -189,7 +189,16 @@ mod tests {
         let severity = Severity::from_text(severity.as_bytes()).expect("a level");
         let resource = Resource::default();
         let (text, service) = (text.as_bytes(), resource.service());
-        lane.takes(&LineView { text, time: Timestamp(0), severity, service, resource: &resource })
+        let (layout, pattern) = Default::default();
+        lane.takes(&RecordView {
+            text,
+            time: Timestamp(0),
+            severity,
+            service,
+            resource: &resource,
+            layout,
+            pattern,
+        })
     }
 
     #[test]

@@ -88,8 +88,8 @@ impl Follower for Recorder {
         let mut seen = self.seen.lock().expect("no panic");
         seen.positions.push(entry.position.0);
         match &entry.body {
-            EntryBody::Lines(lines) => {
-                for line in &lines.lines {
+            EntryBody::Records(lines) => {
+                for line in &lines.records {
                     let text = String::from_utf8_lossy(lines.text_of(line)).into_owned();
                     seen.lines.push((lines.source, line.offset.0, text));
                 }

@@ -289,7 +289,7 @@ impl Follower for Gated {
     }
 
     fn apply(&mut self, entry: &Arc<Entry>) -> Result<(), FollowerError> {
-        if matches!(entry.body, EntryBody::Lines(_)) {
+        if matches!(entry.body, EntryBody::Records(_)) {
             self.before = None;
             let _ = self.gate.recv();
         }

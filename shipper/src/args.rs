@@ -1,6 +1,6 @@
 //! The arguments of `logweir ship` and of `logweir-shipper`, and how they become a [`ShipConfig`].
 
-use crate::config::{Compression, ConfigError, ShipConfig, ShipFile, is_loopback};
+use crate::config::{Compression, ConfigError, ShipConfig, ShipFile, is_loopback, zone_rule};
 use std::path::PathBuf;
 
 /// Arguments of the shipper.
@@ -19,6 +19,9 @@ pub struct ShipArgs {
     /// Host name the lines carry; by default the host's own
     #[arg(long, value_name = "NAME")]
     pub host: Option<String>,
+    /// Zone of times without one: `Europe/Berlin`, `UTC`, or a POSIX rule; by default the host's own
+    #[arg(long, value_name = "ZONE")]
+    pub zone: Option<String>,
     /// Label the lines carry; may be given several times
     #[arg(long = "label", value_name = "K=V")]
     pub labels: Vec<String>,
@@ -77,6 +80,7 @@ impl ShipArgs {
         let mut config = ShipConfig::new(to, state, all.tail);
         config.name = all.name;
         config.host = all.host.unwrap_or(config.host);
+        config.zone = all.zone.map_or(Ok(config.zone), |zone| zone_rule(&zone))?;
         config.labels = all.labels;
         config.once = once;
         config.compression = all.compression.unwrap_or_default();
@@ -93,6 +97,7 @@ impl ShipArgs {
             to: self.to,
             name: self.name,
             host: self.host,
+            zone: self.zone,
             labels: self.labels.into_iter().map(label).collect::<Result<_, _>>()?,
             state: self.state,
             tail: self.globs,
@@ -115,6 +120,14 @@ mod tests {
         assert!(args("10.1.2.3:8515").resolve().is_err());
         assert!(ShipArgs { insecure: true, ..args("10.1.2.3:8515") }.resolve().is_ok());
         assert!(args("127.0.0.1:8515").resolve().is_ok());
+    }
+
+    #[test]
+    fn a_zone_is_resolved_to_its_rule() {
+        let with = |zone: &str| ShipArgs { zone: Some(zone.to_owned()), ..args("127.0.0.1:1") }.resolve();
+        assert_eq!(with("EST5EDT,M3.2.0,M11.1.0").expect("a rule").zone, "EST5EDT,M3.2.0,M11.1.0");
+        assert_eq!(with("UTC").expect("a name").zone, "UTC0");
+        assert!(with("Nowhere/Land").expect_err("no zone").0.contains("`Nowhere/Land` is unknown"));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! values, and lists (`tail`, `redact`) and labels add up. Unknown keys are refused.
 
 use crate::redact::RedactRule;
+pub use crate::zone::{host_zone, zone_rule};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,6 +21,8 @@ pub struct ShipConfig {
     pub name: Option<String>,
     /// Host name every line carries.
     pub host: String,
+    /// Zone of times that are written without one, as a POSIX TZ rule; empty is UTC.
+    pub zone: String,
     /// Labels every line carries.
     pub labels: BTreeMap<String, String>,
     /// Directory of identities, checkpoints and the redaction key.
@@ -43,6 +46,7 @@ impl ShipConfig {
             to: to.into(),
             name: None,
             host: host_name(),
+            zone: host_zone(),
             labels: BTreeMap::new(),
             state_dir: state_dir.into(),
             globs,
@@ -80,6 +84,9 @@ pub struct Settings {
     pub fds_max: usize,
     /// A last line without newline is sent as it is after so long without growth. Default 5 min; with `once` 1 s.
     pub partial_idle: Duration,
+    /// Lines that may belong together (a stack trace) wait so long for more of them; 0: not at all. Default 500 ms; with
+    /// `once` 0.
+    pub multiline_idle: Duration,
     /// A file rotated away or deleted counts as finished after so long without growth. Default 30 s.
     pub away_grace: Duration,
     /// A file that looks like a copy of a live one waits so long for the original to be truncated. Default 3 s.
@@ -102,6 +109,7 @@ impl Default for Settings {
             inotify: true,
             fds_max: default_fds_max(),
             partial_idle: Duration::from_secs(300),
+            multiline_idle: Duration::from_millis(500),
             away_grace: Duration::from_secs(30),
             copy_grace: Duration::from_secs(3),
             forget_after: Duration::from_secs(600),
@@ -122,6 +130,8 @@ pub struct ShipFile {
     pub name: Option<String>,
     /// Host name every line carries. Default: the host's own.
     pub host: Option<String>,
+    /// Zone of times that are written without one: a name, or a POSIX TZ rule. Default: the host's own.
+    pub zone: Option<String>,
     /// Labels every line carries.
     pub labels: BTreeMap<String, String>,
     /// Directory of identities and checkpoints.
@@ -152,6 +162,7 @@ impl ShipFile {
         over(&mut self.to, later.to);
         over(&mut self.name, later.name);
         over(&mut self.host, later.host);
+        over(&mut self.zone, later.zone);
         over(&mut self.state, later.state);
         over(&mut self.compression, later.compression);
         self.labels.extend(later.labels);

@@ -7,12 +7,14 @@
 use logweir_base::batch::{BatchLine, LINE_BYTES_MAX, LINES_MAX, LineMeta};
 use memchr::memchr;
 
-/// What becomes of an unterminated line at the end of the file.
+/// What becomes of what is unfinished at the end of the file: a group of lines that may go on, and an unterminated line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AtEnd {
-    /// It waits for its newline.
+    /// Both wait.
     Hold,
-    /// It is sent as it is: nothing more is expected.
+    /// The group is sent as far as it has come; the line waits for its newline.
+    Flush,
+    /// Both are sent as they are: nothing more is expected.
     Cut,
 }
 
@@ -53,6 +55,17 @@ fn frame_limited(chunk: &[u8], part: u32, at_end: AtEnd, line_max: usize) -> Fra
 }
 
 impl Framed {
+    /// Keeps the first `lines` lines; what is behind them stays in the file.
+    pub fn keep(&mut self, lines: usize) {
+        if lines >= self.lines.len() {
+            return;
+        }
+        self.lines.truncate(lines);
+        self.len = self.lines.iter().map(|line| line.range_len as usize).sum();
+        self.cut = false;
+        self.part = next_part(self.lines.last().map(|line| line.meta));
+    }
+
     fn push_line(&mut self, len: usize) {
         let meta = if self.part == 0 { LineMeta::default() } else { LineMeta::part(self.part, true) };
         self.part = 0;
@@ -70,6 +83,13 @@ impl Framed {
         self.lines.push(BatchLine { range_len, text_len: range_len, meta });
         self.len += len;
     }
+}
+
+/// Number of the part behind a line: 0 unless that is a part and not the last.
+fn next_part(last: Option<LineMeta>) -> u32 {
+    last.filter(|meta| meta.has(LineMeta::PART))
+        .and_then(LineMeta::part_number)
+        .map_or(0, |number| number + 1)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! framer    bytes -> lines                 redact    what must not leave the host
 //! tail      owner of files and sources: scans and answers in, frames out; no sockets, no clock
 //! connection  the socket                   state     what survives a restart
-//! shipper   the loop around them           args, config, status   what goes in, what can be seen
+//! shipper   the loop around them           args, config, zone, status   what goes in, what can be seen
 //! ```
 //! The file is the only buffer: whatever is not acknowledged is read again. Deliberately absent: a queue on disk, a retry
 //! buffer, a sequence counter.
@@ -21,12 +21,14 @@ pub mod state;
 pub mod status;
 pub mod tail;
 pub mod watch;
+mod zone;
 
 pub use args::ShipArgs;
 pub use config::{Compression, ConfigError, Settings, ShipConfig, ShipFile};
 pub use redact::RedactRule;
 pub use shipper::{ShipError, ShipReport, run};
 pub use status::{Counters, FileState, FileStatus, ShipperStatus, StatusSnapshot};
+pub use zone::{host_zone, zone_rule};
 
 #[cfg(test)]
 mod model;

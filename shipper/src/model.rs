@@ -23,6 +23,8 @@ pub struct Kept {
     pub hwm: Offset,
     /// Start, meta and text of each line, in order.
     pub lines: Vec<(Offset, LineMeta, Vec<u8>)>,
+    /// Which of the lines came first in a batch.
+    pub firsts: Vec<usize>,
     pub gaps: Vec<Gap>,
     pub closed: Option<Close>,
     /// Number of its OPEN among all.
@@ -96,6 +98,7 @@ impl Model {
             open: open.clone(),
             hwm: Offset(0),
             lines: Vec::new(),
+            firsts: Vec::new(),
             gaps: Vec::new(),
             closed: None,
             opened,
@@ -119,6 +122,9 @@ impl Model {
         if batch.first_start > kept.hwm {
             self.nacks += 1;
             return vec![Frame::Nack { source: batch.source, expected: Some(kept.hwm) }];
+        }
+        if batch.end() > kept.hwm {
+            kept.firsts.push(kept.lines.len());
         }
         let (mut start, mut at) = (batch.first_start, 0);
         for line in &batch.lines {
@@ -193,7 +199,8 @@ impl Bench {
         fs::create_dir(dir.path().join("logs")).expect("a directory");
         let globs =
             globs.iter().map(|glob| dir.path().join("logs").join(glob).display().to_string()).collect();
-        let config = ShipConfig::new("127.0.0.1:1", dir.path().join("state"), globs);
+        let mut config = ShipConfig::new("127.0.0.1:1", dir.path().join("state"), globs);
+        config.settings.multiline_idle = Duration::ZERO;
         Self {
             dir,
             config,
@@ -281,6 +288,7 @@ impl Bench {
     /// The next frame the shipper would send.
     pub fn next(&mut self) -> Option<Frame> {
         let now = self.now;
+        self.tailer().wake_due(now);
         let frame = self.tailer().next_frame(now);
         self.save_new();
         frame
@@ -314,6 +322,12 @@ impl Bench {
         self.scan();
         self.drain();
         self.save();
+    }
+
+    /// Lets time pass, and sends what there is to send without a look at the files.
+    pub fn pass(&mut self, millis: u64) {
+        self.now += Duration::from_millis(millis);
+        self.drain();
     }
 
     /// Lets time pass, then a step.

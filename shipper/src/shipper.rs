@@ -180,6 +180,7 @@ impl ReadLoop {
             }
             self.scan_when_due(now);
             self.checkpoint_when_due(now);
+            self.tailer.wake_due(now);
             self.produce(now);
             complete = self.config.once && self.tailer.is_done();
             if complete {
@@ -281,6 +282,9 @@ impl ReadLoop {
         if self.tailer.has_changes() {
             next = next.min(self.next_checkpoint);
         }
+        if let Some(due) = self.tailer.next_due() {
+            next = next.min(due);
+        }
         next.min(self.next_status).saturating_sub(now)
     }
 
@@ -346,6 +350,7 @@ fn tuned(mut config: ShipConfig) -> ShipConfig {
         settings.inotify = false;
         settings.scan_interval = settings.scan_interval.min(Duration::from_millis(200));
         settings.partial_idle = settings.partial_idle.min(Duration::from_secs(1));
+        settings.multiline_idle = Duration::ZERO;
     }
     config
 }

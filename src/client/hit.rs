@@ -18,14 +18,13 @@ pub struct HitJson<'a> {
     /// RFC 3339.
     #[serde(borrow)]
     pub timestamp: Cow<'a, str>,
-    /// `INFO` and the like.
-    #[serde(borrow)]
-    pub severity: Cow<'a, str>,
+    /// OpenTelemetry's.
+    pub severity_number: u8,
     /// Service name.
-    #[serde(borrow)]
+    #[serde(rename = "service.name", borrow)]
     pub service: Cow<'a, str>,
     /// Host name.
-    #[serde(borrow)]
+    #[serde(rename = "host.name", borrow)]
     pub host: Cow<'a, str>,
     /// Trace-id, when the line has one.
     #[serde(borrow)]

@@ -1,11 +1,13 @@
-//! The commands that ask a server: `search`, `trace`, `tail`, `status`. They speak HTTP only, read answers line by line in
+//! The commands that ask a server: `search`, `trace`, `tail`, `patterns`, `status`. They speak HTTP only, read answers line by line in
 //! constant memory, and judge whether an answer is whole.
 
 mod hit;
+mod patterns;
 mod request;
 mod status;
 mod view;
 
+pub use patterns::{PatternsOf, patterns};
 pub use request::{Ask, ClientError, Server};
 pub use status::{
     DiskStatus, ErrorStatus, FollowerStatus, GapStatus, IndexStatus, JournalStatus, SourceStatus, Status,

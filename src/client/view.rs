@@ -3,6 +3,7 @@
 use super::Output;
 use super::hit::{Answer, HitJson};
 use crate::terminal::{Escapes, Screen, Tone};
+use logweir_base::parse::Severity;
 use logweir_base::time::Timestamp;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -113,7 +114,8 @@ impl TraceView {
 fn print_text<W: Write>(hit: &HitJson<'_>, time: &str, screen: &mut Screen<W>) -> io::Result<()> {
     screen.text(Tone::Dim, time)?;
     screen.text(Tone::Plain, " ")?;
-    screen.text(Tone::of_severity(&hit.severity), &format!("{:<5}", hit.severity))?;
+    let severity = Severity(hit.severity_number).text();
+    screen.text(Tone::of_severity(severity), &format!("{severity:<5}"))?;
     screen.text(Tone::Plain, " ")?;
     screen.text(Tone::Name, &hit.service)?;
     screen.text(Tone::Plain, &format!(" {} ", hit.host))?;
@@ -155,7 +157,7 @@ mod tests {
         String::from_utf8(screen.into_inner()).expect("text")
     }
 
-    const HIT: &str = r#"{"timestamp":"2026-11-23T10:15:00.123456Z","severity":"ERROR","service":"cart","host":"h1",
+    const HIT: &str = r#"{"timestamp":"2026-11-23T10:15:00.123456Z","severity_number":17,"service.name":"cart","host.name":"h1",
         "trace_id":"4bf9","body":"no\u001b[2J\nway","raw":"{\"m\":1}\u001b\n","source":"a","offset":5}"#;
 
     #[test]
@@ -194,7 +196,8 @@ mod tests {
     fn a_trace_shows_time_since_its_first_line() {
         let (mut screen, mut view) = (Screen::new(Vec::new(), false, false), TraceView::default());
         for (time, service) in [("10:00:00Z", "a"), ("10:00:00.0123Z", "b"), ("10:00:02.5Z", "a")] {
-            let json = format!(r#"{{"timestamp":"2026-11-23T{time}","service":"{service}","host":"h"}}"#);
+            let json =
+                format!(r#"{{"timestamp":"2026-11-23T{time}","service.name":"{service}","host.name":"h"}}"#);
             view.print(&Answer::parse(json.as_bytes()).expect("JSON"), &mut screen).expect("memory");
         }
         view.finish(&mut screen).expect("memory");

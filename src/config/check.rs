@@ -2,6 +2,7 @@
 
 use super::{Config, Redact, Sink, SinkKind};
 use logweir_base::query::Query;
+use logweir_shipper::config::zone_rule;
 use logweir_shipper::redact::{RedactRule, Redactor};
 use logweir_shipper::watch::Globs;
 use std::collections::BTreeSet;
@@ -26,6 +27,9 @@ pub fn check(config: &Config) -> Vec<Finding> {
         if let Err(error) = Globs::new(std::slice::from_ref(glob), Path::new("")) {
             found.push((format!("tail/{at}"), error.to_string()));
         }
+    }
+    if let Some(Err(error)) = config.ship.zone.as_deref().map(zone_rule) {
+        found.push(("ship/zone".to_owned(), error.to_string()));
     }
     check_routes(config, &mut found);
     found

@@ -140,6 +140,10 @@ pub struct Ship {
     /// Host name that lines carry. Default: the host's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
+    /// Zone of times that are written without one: a name such as `Europe/Berlin`, `UTC`, or a POSIX TZ rule. Default: the
+    /// host's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
     /// Directory of identities and checkpoints. Default: `shipper` in the data directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<PathBuf>,
@@ -332,6 +336,7 @@ impl Config {
                 to: text("127.0.0.1:8515"),
                 name: text("web-1"),
                 host: text("web-1.example.org"),
+                zone: text("UTC"),
                 state: Some(PathBuf::from("/var/lib/logweir/shipper")),
                 compression: Some(Compression::Auto),
                 labels: BTreeMap::from([("env".to_owned(), "prod".to_owned())]),

@@ -3,6 +3,7 @@
 use super::{Config, OnStuck, Sink, SinkKind, Size};
 use logweir_indexer::IndexerConfig;
 use logweir_router::config as router;
+use logweir_shipper::config::zone_rule;
 use logweir_shipper::{RedactRule, ShipConfig};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -59,6 +60,8 @@ impl Config {
         let mut config = ShipConfig::new(ingest.to_string(), self.shipper_state(), self.tail.clone());
         config.name.clone_from(&ship.name);
         config.host = ship.host.clone().unwrap_or(config.host);
+        // An unknown one was refused when the configuration was read.
+        config.zone = ship.zone.as_deref().map_or(config.zone, |zone| zone_rule(zone).unwrap_or_default());
         config.labels.clone_from(&ship.labels);
         config.compression = ship.compression.map(Into::into).unwrap_or_default();
         config.redact = self.redact_rules();

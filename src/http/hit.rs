@@ -1,7 +1,9 @@
-//! A hit as JSON: OpenTelemetry's names, the verbatim line beside what was understood of it.
+//! A hit as JSON: OpenTelemetry's names, the verbatim record beside what was understood of it.
 
+use crate::normal::NormalForm;
 use logweir_base::batch::LineMeta;
 use logweir_base::parse::{Parser, Record};
+use logweir_base::pattern::PatternId;
 use logweir_indexer::Hit;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -9,14 +11,10 @@ use std::collections::BTreeMap;
 /// One line of an NDJSON answer.
 #[derive(Serialize)]
 struct HitJson<'a> {
-    timestamp: String,
-    severity: &'a str,
-    severity_number: u8,
-    service: &'a str,
-    host: &'a str,
+    #[serde(flatten)]
+    normal: NormalForm<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    trace_id: Option<&'a str>,
-    body: &'a str,
+    pattern: Option<PatternId>,
     file: &'a str,
     offset: u64,
     source: String,
@@ -29,12 +27,16 @@ struct HitJson<'a> {
     part: Option<u32>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     last: bool,
+    /// Belongs to the record before it in its source, which was sent already.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     continuation: bool,
+    /// Cut off at the most lines or bytes a record may have.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    truncated: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     unterminated: bool,
     raw: std::borrow::Cow<'a, str>,
-    /// Only when the line is not valid UTF-8: `raw` then shows replacement characters.
+    /// Only when the record is not valid UTF-8: `raw` then shows replacement characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     raw_base64: Option<String>,
 }
@@ -46,13 +48,8 @@ pub fn write_hit(out: &mut Vec<u8>, hit: &Hit<'_>, parser: &mut Parser) {
     let raw = String::from_utf8_lossy(hit.raw);
     let invalid = matches!(&raw, std::borrow::Cow::Owned(_));
     let json = HitJson {
-        timestamp: hit.view.time.to_string(),
-        severity: record.severity.text(),
-        severity_number: record.severity.0,
-        service: hit.view.service,
-        host: &record.host,
-        trace_id: record.trace_id.as_deref(),
-        body: &record.body,
+        normal: NormalForm::of(&hit.view, &record),
+        pattern: Some(hit.view.pattern).filter(|&pattern| pattern != PatternId::NONE),
         file: &resource.path,
         offset: hit.offset.0,
         source: hit.source.to_string(),
@@ -63,6 +60,7 @@ pub fn write_hit(out: &mut Vec<u8>, hit: &Hit<'_>, parser: &mut Parser) {
         part: hit.meta.part_number(),
         last: hit.meta.has(LineMeta::LAST_PART),
         continuation: hit.meta.has(LineMeta::CONTINUATION),
+        truncated: hit.meta.has(LineMeta::TRUNCATED),
         unterminated: !hit.raw.ends_with(b"\n"),
         raw,
         raw_base64: invalid.then(|| base64(hit.raw)),

@@ -3,6 +3,7 @@
 mod hit;
 mod metrics;
 mod params;
+mod patterns;
 mod search;
 mod serve;
 mod status;
@@ -61,6 +62,7 @@ pub fn routes(api: Arc<Api>) -> Router {
     Router::new()
         .route("/api/v1/search", get(search::search))
         .route("/api/v1/trace/{id}", get(search::trace))
+        .route("/api/v1/patterns", get(patterns::patterns))
         .route("/api/v1/tail", get(tail::tail))
         .route("/api/v1/status", get(status::status))
         .route("/health", health.clone())

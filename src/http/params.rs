@@ -43,6 +43,13 @@ pub struct Wanted {
 }
 
 impl SearchParams {
+    /// Whether neither a query nor a time narrows it.
+    pub fn asks_for_all(&self) -> bool {
+        let is_all =
+            |text: &Option<String>| text.as_deref().is_none_or(|text| matches!(text.trim(), "" | "*"));
+        is_all(&self.q) && self.since.is_none() && self.until.is_none()
+    }
+
     /// Reads all parameters; `now` is what `15m` counts back from.
     pub fn read(&self, now: Timestamp) -> Result<Wanted, BadParam> {
         Ok(Wanted {

@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// A search gives what it has after this long and says that it is partial.
-const DEADLINE: Duration = Duration::from_secs(60);
+pub(super) const DEADLINE: Duration = Duration::from_secs(60);
 /// How long a search waits for the tail to cover what is acknowledged, before it answers for what it has.
 const COVER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Answer bytes handed over at a time, and how many of such chunks wait for a slow client.
@@ -65,15 +65,8 @@ async fn run(api: Arc<Api>, wanted: Wanted) -> Response {
 
 /// Runs the search on a thread where it may take its time; a client that leaves ends it at its next chunk.
 fn stream(api: &Api, wanted: Wanted, chunks: &mpsc::Sender<Bytes>) {
-    let covered = api.store.wait_covers(api.router.durable(), COVER_TIMEOUT);
-    let request = SearchRequest {
-        query: wanted.query,
-        since: wanted.since,
-        until: wanted.until,
-        order: if wanted.newest_first { Order::Newest } else { Order::Oldest },
-        limit: wanted.limit,
-        deadline: Some(DEADLINE),
-    };
+    let covered = covered(api);
+    let request = request_of(wanted, DEADLINE);
     let mut parser = Parser::new();
     let mut buffer = Vec::with_capacity(2 * CHUNK_BYTES);
     let mut left = false;
@@ -86,6 +79,23 @@ fn stream(api: &Api, wanted: Wanted, chunks: &mpsc::Sender<Bytes>) {
         write_summary(&mut buffer, &summary, covered);
         // Failing means that the client has left, which is its right.
         let _ = send(chunks, &mut buffer);
+    }
+}
+
+/// Waits until all that is acknowledged can be found; false when that takes too long.
+pub(super) fn covered(api: &Api) -> bool {
+    api.store.wait_covers(api.router.durable(), COVER_TIMEOUT)
+}
+
+/// What is wanted, as the store is asked for it.
+pub(super) fn request_of(wanted: Wanted, deadline: Duration) -> SearchRequest {
+    SearchRequest {
+        query: wanted.query,
+        since: wanted.since,
+        until: wanted.until,
+        order: if wanted.newest_first { Order::Newest } else { Order::Oldest },
+        limit: wanted.limit,
+        deadline: Some(deadline),
     }
 }
 

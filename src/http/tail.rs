@@ -7,11 +7,11 @@ use super::{Api, error, ndjson};
 use axum::extract::{Query as UrlQuery, State};
 use axum::response::Response;
 use bytes::Bytes;
-use logweir_base::entry::{Entry, EntryBody, LineBatch};
+use logweir_base::entry::{Entry, EntryBody, RecordBatch};
 use logweir_base::ids::Position;
-use logweir_base::parse::Parser;
+use logweir_base::parse::{Parser, RecordView};
 use logweir_base::query::Matcher;
-use logweir_indexer::Hit;
+use logweir_indexer::{Hit, Store};
 use logweir_router::Step;
 use serde::Deserialize;
 use std::io::Write;
@@ -63,7 +63,7 @@ impl Tail {
         while !chunks.is_closed() {
             match api.router.feed().next(self.after, LOOK_EVERY) {
                 Step::Entry(entry) => {
-                    self.take(&entry);
+                    self.take(&entry, &api.store);
                     self.after = entry.position;
                 }
                 Step::Behind => self.skip_to(api.router.durable()),
@@ -82,26 +82,27 @@ impl Tail {
         writeln!(self.buffer, "{}", serde_json::json!({ "skipped": skipped })).expect("memory takes writes");
     }
 
-    fn take(&mut self, entry: &Entry) {
-        let EntryBody::Lines(batch) = &entry.body else {
+    /// What the indexer has applied has its patterns; `pattern:ID` is judged by them.
+    fn take(&mut self, entry: &Entry, store: &Store) {
+        let EntryBody::Records(batch) = &entry.body else {
             return;
         };
-        for (number, line) in batch.lines.iter().enumerate() {
-            let view = batch.view(line);
+        store.wait_covers(entry.position, LOOK_EVERY);
+        for (number, record) in batch.records.iter().enumerate() {
+            let view = RecordView { pattern: store.pattern_of(record.shape), ..batch.view(record) };
             if self.matcher.matches(&view) {
-                let hit = hit_of(entry, batch, number);
+                let hit = hit_of(entry, batch, number, view);
                 write_hit(&mut self.buffer, &hit, &mut self.parser);
             }
         }
     }
 }
 
-fn hit_of<'a>(entry: &Entry, batch: &'a LineBatch, number: usize) -> Hit<'a> {
-    let line = &batch.lines[number];
-    let at = line.at as usize;
+fn hit_of<'a>(entry: &Entry, batch: &'a RecordBatch, number: usize, view: RecordView<'a>) -> Hit<'a> {
+    let line = &batch.records[number];
     Hit {
-        view: batch.view(line),
-        raw: &batch.text[at..at + line.len as usize],
+        view,
+        raw: batch.raw_of(line),
         position: entry.position,
         line: u32::try_from(number).expect("a batch has fewer lines"),
         received: entry.received,

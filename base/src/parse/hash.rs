@@ -3,11 +3,12 @@
 //!
 //! ```text
 //! token   T = xxh3_64(token, lower-cased)
-//! tag     "text" | "user" | "service" | "host" | "severity" | "id" | "number", zero-padded to 8 bytes, little endian
+//! tag     "text" | "user" | "service" | "host" | "severity" | "pattern" | "id" | "number", zero-padded to 8 bytes, little endian
 //! scope   S = tag of the part a well-known field plays, whatever its key; bodies, exceptions and plain lines are text
 //!           | xxh3_64("field" 00 path)                          any other field, by its path as written
 //! word      = mix(S, T)
 //! severity  = mix(tag severity, class 0-6)
+//! pattern   = mix(tag pattern, its id)
 //! id        = mix(tag id, T)                     token of class Id, or a canonical id: the field does not matter
 //! number    = as the token of its decimal text, sign included, when it is an integer below 2^53
 //!           | mix(tag number, bits of the nearest f64)          any other number, kept as an id
@@ -17,6 +18,7 @@
 use super::number::Number;
 use super::role::{Role, role_of};
 use super::tokens::{Token, TokenClass};
+use crate::pattern::PatternId;
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
 
 /// Where a word was found.
@@ -108,6 +110,11 @@ impl Scope {
 /// The entry of severity class `class` (see `Severity::class`).
 pub(crate) fn severity_word(class: u8) -> u64 {
     mix(tag(b"severity"), u64::from(class))
+}
+
+/// The entry of a pattern.
+pub(crate) fn pattern_word(pattern: PatternId) -> u64 {
+    mix(tag(b"pattern"), u64::from(pattern.0))
 }
 
 /// The entry of an id in canonical form or of a token of class Id.

@@ -1,195 +1,283 @@
-//! The one look at every line: when, how bad, which service. What followers sort, route and count by.
+//! The one look at every record: when, how bad, which service, which layout, and what shape its message has. What followers
+//! sort, route and count by.
 //!
-//! In a JSON line the first field in document order that plays the part and says something readable wins. A plain line
-//! may begin with its time, in brackets or not, and name its level soon after. A line that belongs to the one before it
-//! (a stack frame, the rest of an over-long line) takes over what that one said.
+//! First the physical lines of a batch are put together to records, as the shipper has marked them. A record is a
+//! contiguous piece of the batch's text; only where two streams of a container are woven into each other are lines moved so
+//! that it is. A part of an over-long line takes over what the part before it said.
+//!
+//! A layout is looked for with the one of the record before as a hint, and the hint does not outlive the batch: the result is
+//! a function of the batch, its receive time and its resource.
 
-use super::json::{Parser, Shape, Value, as_object};
-use super::number::Number;
-use super::role::Role;
+use super::RecordView;
+use super::found::{Found, Part, Wanted};
+use super::json::{Parser, Shape, as_object};
+use super::layout::text::Reading;
+use super::layout::{self, Layout, TimeSource};
+use super::read::{text_of, unwrapped};
 use super::scan::scan;
 use super::severity::Severity;
+use super::wrapper::{self, Wrapper};
 use crate::batch::{BadBatch, Batch, BatchLine, LineMeta};
-use crate::entry::{Line, LineBatch, trim_line_ending};
+use crate::entry::{RecordBatch, RecordSpan};
 use crate::frame::Resource;
-use crate::time::Timestamp;
+use crate::ids::Offset;
+use crate::pattern::shape_of;
+use crate::time::{Stamp, Timestamp, Zone};
+use bytes::Bytes;
+use memchr::memchr;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-/// A longer text is not the name of a service.
-const SERVICE_BYTES_MAX: usize = 256;
-/// How far into a plain line its level's name is looked for.
-const LEVEL_WITHIN_BYTES: usize = 64;
-
-/// What one line says of itself.
-#[derive(Debug, Default, PartialEq)]
+/// What a record says of itself.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Head {
-    time: Option<Timestamp>,
-    severity: Option<Severity>,
-    /// It names its service.
-    service: bool,
+    pub(super) time: Option<Timestamp>,
+    pub(super) severity: Severity,
+    pub(super) layout: Layout,
+    pub(super) shape: u64,
 }
 
-/// Decompresses a batch and looks at each of its lines once. Lines without a readable time get `received`.
+/// What is known of a record from outside it.
+pub(super) struct Context<'a> {
+    pub(super) received: Timestamp,
+    pub(super) zone: &'a Zone,
+}
+
+/// Decompresses a batch, puts its lines together to records and looks at each once. Records without a readable time get
+/// `received`.
 pub fn look(
     batch: &Batch,
     resource: Arc<Resource>,
     received: Timestamp,
     parser: &mut Parser,
-) -> Result<LineBatch, BadBatch> {
-    let text = batch.text()?;
-    let mut lines = Vec::with_capacity(batch.lines.len());
+) -> Result<RecordBatch, BadBatch> {
+    let (text, mut records) = records_of(batch)?;
+    let zone = Zone::of_rule(&resource.zone);
+    let context = Context { received, zone: &zone };
     let mut services = Services::default();
-    let mut offset = batch.first_start;
-    let mut at = 0usize;
-    for row in &batch.lines {
-        let len = row.text_len as usize;
-        let inherited = lines.last().copied().filter(|_| continues(row));
-        let (time, severity, service) = match inherited {
-            Some(Line { time, severity, service, .. }) => (time, severity, service),
-            None => {
-                let mut service = 0;
-                let line = trim_line_ending(&text[at..at + len]);
-                let head = head_of(line, parser, |name| service = services.number_of(name, &resource));
-                let time = head.time.map_or(received, |time| time.clamped(received));
-                (time, head.severity.unwrap_or_default(), service)
-            }
+    let mut hint = Layout::default();
+    for at in 0..records.len() {
+        let record = &records[at];
+        if let Some(before) =
+            at.checked_sub(1).map(|before| records[before]).filter(|_| is_a_further_part(record))
+        {
+            records[at] = RecordSpan { shape: 0, ..record.with_head_of(&before) };
+            continue;
+        }
+        let head = parser.head(&text[record.at as usize..][..record.len as usize], hint, &context);
+        let service = parser.service().map_or(0, |name| services.number_of(name, &resource));
+        hint = head.layout;
+        records[at] = RecordSpan {
+            time: head.time.map_or(received, |time| time.clamped(received)),
+            severity: head.severity,
+            layout: head.layout,
+            shape: head.shape,
+            service,
+            ..*record
         };
-        let (at_u32, len_u32) = (u32::try_from(at).expect("within TEXT_BYTES_MAX"), row.text_len);
-        let (range_len, meta) = (row.range_len, row.meta);
-        lines.push(Line { offset, time, range_len, at: at_u32, len: len_u32, meta, service, severity });
-        offset = offset.plus(u64::from(row.range_len));
-        at += len;
     }
-    Ok(LineBatch { source: batch.source, resource, text, lines, services: services.names })
+    Ok(RecordBatch { source: batch.source, resource, text, records, services: services.names })
 }
 
-/// Reads the head of one line; `service` is called with the service's name, at most once.
-fn head_of(line: &[u8], parser: &mut Parser, service: impl FnMut(&str)) -> Head {
-    match as_object(line) {
-        Some(object) => head_of_object(object, parser, service),
-        None => head_of_plain(line),
+impl Parser {
+    /// Reads the head of one record; [`Parser::service`] has the service it names.
+    pub(super) fn head(&mut self, record: &[u8], hint: Layout, context: &Context<'_>) -> Head {
+        self.found.clear(Wanted::Head);
+        self.read(record, hint, context)
     }
-}
 
-fn head_of_object(object: &[u8], parser: &mut Parser, service: impl FnMut(&str)) -> Head {
-    // Fast path.
-    if let Some((head, name)) = scan(object, parser.roles()) {
-        name.into_iter().for_each(service);
-        return head;
+    /// Gathers what the record says into `found`, and its head.
+    pub(super) fn read(&mut self, record: &[u8], hint: Layout, context: &Context<'_>) -> Head {
+        let (wrapper, wrapped_at) = wrapper_of(record);
+        let mut buffer = std::mem::take(&mut self.content);
+        let content = unwrapped(record, wrapper, &mut buffer);
+        let mut head = match as_object(content).and_then(|object| self.head_of_object(object)) {
+            Some(head) => head,
+            None => self.head_of_text(&text_of(content), hint),
+        };
+        self.keep_content(buffer);
+        let own = self.found.stamp();
+        let stamp = own.filter(|stamp| stamp.is_complete() || wrapped_at.is_none()).or(wrapped_at);
+        head.time = stamp.map(|stamp| stamp.resolve(context.received, context.zone));
+        let source = if stamp.is_some() { TimeSource::Event } else { TimeSource::Observed };
+        head.layout = Layout::new(head.layout.number(), wrapper, source);
+        head
     }
-    walked_head(object, parser, service)
-}
 
-fn walked_head(object: &[u8], parser: &mut Parser, mut service: impl FnMut(&str)) -> Head {
-    let mut head = Head::default();
-    let shape = parser.fields(object, |field, value| {
-        head.take(field.role, value, &mut service);
-        if head.is_complete() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    });
-    if shape == Shape::Json { head } else { head_of_plain(object) }
-}
+    /// The service that the latest record names.
+    pub(super) fn service(&self) -> Option<&str> {
+        self.found.service(layout::json::JsonLayout::of_number(self.latest_layout))
+    }
 
-/// What the scan alone says of an object, and its service.
-#[cfg(test)]
-pub(super) fn head_by_scan(object: &[u8], parser: &mut Parser) -> Option<(Head, Option<String>)> {
-    scan(object, parser.roles()).map(|(head, service)| (head, service.map(str::to_owned)))
-}
+    /// The message that the shape of a record was taken of.
+    pub fn message(&mut self, view: &RecordView<'_>) -> String {
+        let mut buffer = std::mem::take(&mut self.content);
+        let content = unwrapped(view.text, view.layout.wrapper(), &mut buffer);
+        self.found.clear(Wanted::Head);
+        let message = match as_object(content).and_then(|object| self.head_of_object(object)) {
+            Some(_) => self.found.text(Part::Body).unwrap_or_default().to_owned(),
+            None => layout::read_as(view.layout.number(), &text_of(content)).message.into_owned(),
+        };
+        self.keep_content(buffer);
+        message
+    }
 
-/// What the walk alone says of an object, and its service.
-#[cfg(test)]
-pub(super) fn head_by_walk(object: &[u8], parser: &mut Parser) -> (Head, Option<String>) {
-    let mut service = None;
-    let head = walked_head(object, parser, |name| service = Some(name.to_owned()));
-    (head, service)
-}
+    /// `None` when it is no JSON object after all.
+    fn head_of_object(&mut self, object: &[u8]) -> Option<Head> {
+        let mut found = std::mem::take(&mut self.found);
+        // Fast path.
+        let scanned = found.wanted == Wanted::Head && scan(object, self.roles(), &mut found).is_some();
+        let shape = if scanned { Shape::Json } else { self.walk_into(object, &mut found) };
+        let layout = found.json_layout();
+        found.build_body();
+        let severity = found.severity(layout);
+        let inferred = if found.has_exception { Severity::ERROR } else { layout.default_severity };
+        let head = Head {
+            time: None,
+            severity: severity.unwrap_or(inferred),
+            layout: Layout::new(layout.number, Wrapper::None, TimeSource::Event),
+            shape: found.text(Part::Body).map_or(0, shape_of),
+        };
+        self.latest_layout = layout.number;
+        self.found = found;
+        (shape == Shape::Json).then_some(head)
+    }
 
-impl Head {
-    /// Takes what a field says, unless an earlier one has said it; `service` is called with a service's name.
-    pub(super) fn take<'v>(&mut self, role: Role, value: Value<'v>, service: &mut impl FnMut(&'v str)) {
-        match (role, value) {
-            (Role::Time, _) if self.time.is_none() => self.time = time_of(value),
-            (Role::Level, _) if self.severity.is_none() => self.severity = Severity::from_value(value),
-            (Role::Service, Value::Str(name)) if !self.service => {
-                self.service = (1..=SERVICE_BYTES_MAX).contains(&name.len());
-                if self.service {
-                    service(name);
-                }
-            }
-            _ => {}
+    fn walk_into(&mut self, object: &[u8], found: &mut Found) -> Shape {
+        let wanted = found.wanted;
+        found.clear(wanted);
+        self.walk_fields(object, |field, value| {
+            found.key(field.evidence);
+            found.take(&field, value);
+            ControlFlow::Continue(())
+        })
+    }
+
+    fn head_of_text(&mut self, content: &str, hint: Layout) -> Head {
+        let wanted = self.found.wanted;
+        self.found.clear(wanted);
+        self.latest_layout = 0;
+        let (number, reading) = layout::detect(hint.number(), content);
+        let found = &mut self.found;
+        if let Some(stamp) = reading.time {
+            found.put_stamp(stamp, "the beginning of the line");
+        }
+        if let Some(service) = service_of(&reading) {
+            found.put(Part::Service, service, "service.name");
+        }
+        Head {
+            time: None,
+            severity: severity_of(&reading),
+            layout: Layout::new(number, Wrapper::None, TimeSource::Event),
+            shape: shape_of(&reading.message),
         }
     }
-
-    pub(super) fn is_complete(&self) -> bool {
-        self.service && self.time.is_some() && self.severity.is_some()
-    }
 }
 
-/// The time a value says: RFC 3339 and relatives, or seconds, ms, us or ns since 1970 by their magnitude.
-fn time_of(value: Value<'_>) -> Option<Timestamp> {
-    match value {
-        Value::Str(text) => match Timestamp::parse_prefix(text.as_bytes()) {
-            Some((time, used)) if !text.as_bytes()[used..].first().is_some_and(u8::is_ascii_alphanumeric) => {
-                Some(time)
-            }
-            _ => Number::from_text(text).and_then(time_of_number),
-        },
-        _ => Number::of(value).and_then(time_of_number),
-    }
-}
-
-/// Numbers below 1e8 (1973) are durations or counters rather than times.
-fn time_of_number(number: Number) -> Option<Timestamp> {
-    let magnitude = number.as_f64();
-    let unit_ns: i64 = match magnitude {
-        1e8..1e11 => 1_000_000_000,
-        1e11..1e14 => 1_000_000,
-        1e14..1e17 => 1_000,
-        1e17..9.2e18 => 1,
-        _ => return None,
+/// What the scan alone says of an object, if it says anything, and what the walk says.
+#[cfg(test)]
+pub(super) fn by_scan_and_by_walk(object: &[u8], parser: &mut Parser) -> (Option<String>, String) {
+    let told = |found: &mut Found| {
+        found.build_body();
+        let layout = found.json_layout();
+        let (time, severity, thrown) = (found.stamp(), found.severity(layout), found.has_exception);
+        let (service, body) = (found.service(layout), found.text(Part::Body));
+        format!("{time:?} {severity:?} {} {service:?} {body:?} {thrown}", layout.name)
     };
-    match number {
-        Number::Int(n) => i64::try_from(n).ok()?.checked_mul(unit_ns).map(Timestamp),
-        // A float of seconds is good to about a microsecond.
-        Number::Float(n) => {
-            let micros = n * (unit_ns as f64 / 1_000.0);
-            (micros as i64).checked_mul(1_000).map(Timestamp)
-        }
+    let mut found = Found::default();
+    let scanned = scan(object, &mut parser.roles, &mut found).map(|()| told(&mut found));
+    parser.walk_into(object, &mut found);
+    (scanned, told(&mut found))
+}
+
+fn service_of<'r>(reading: &'r Reading<'_>) -> Option<&'r str> {
+    let named = reading.fields.iter().find(|(path, _)| *path == "service.name");
+    named.map(|(_, name)| name.as_ref())
+}
+
+/// What names no level but has a stack trace behind it is an error.
+fn severity_of(reading: &Reading<'_>) -> Severity {
+    let named = || reading.level.and_then(|level| Severity::from_text(level.as_bytes()));
+    let thrown = || super::exception::exception_in(&reading.message).map(|_| Severity::ERROR);
+    reading.severity.or_else(named).or_else(thrown).unwrap_or_default()
+}
+
+/// What a container runtime has wrapped a record in, and when it received its first line.
+fn wrapper_of(record: &[u8]) -> (Wrapper, Option<Stamp>) {
+    let end = memchr(b'\n', record).unwrap_or(record.len());
+    match wrapper::unwrap(&record[..end]) {
+        Some(wrapped) => (wrapped.wrapper, Stamp::parse_prefix(wrapped.time).map(|(stamp, _)| stamp)),
+        None => (Wrapper::None, None),
     }
 }
 
-/// `[2026-11-23T06:27:08.548] [INFO] app - ...`, `2026/11/23 06:30:37 INFO ...`.
-fn head_of_plain(line: &[u8]) -> Head {
-    let line = line.trim_ascii_start();
-    let text = line.strip_prefix(b"[").unwrap_or(line);
-    let time = Timestamp::parse_prefix(text);
-    let used = time.map_or(0, |(_, used)| used);
-    Head { time: time.map(|(time, _)| time), severity: level_in(&text[used..]), service: false }
+fn is_a_further_part(record: &RecordSpan) -> bool {
+    record.meta.part_number().is_some_and(|number| number > 0)
 }
 
-/// The first word that is a level's name, of three letters or more, in capitals or behind a bracket or `=`.
-fn level_in(text: &[u8]) -> Option<Severity> {
-    let mut rest = &text[..text.len().min(LEVEL_WITHIN_BYTES)];
-    let mut before = b' ';
-    while !rest.is_empty() {
-        let len = rest.iter().position(|b| !b.is_ascii_alphanumeric()).unwrap_or(rest.len());
-        let (word, after) = rest.split_at(len);
-        let is_protocol = word.eq_ignore_ascii_case(b"http");
-        let marked = matches!(before, b'[' | b'<' | b'=') || word.iter().all(u8::is_ascii_uppercase);
-        if let Some(severity) = Severity::from_text(word).filter(|_| marked && !is_protocol && len >= 3) {
-            return Some(severity);
-        }
-        (before, rest) = after.split_first().map_or((b' ', after), |(&byte, rest)| (byte, rest));
+/// The text of a batch with the lines of each record back to back, and the records.
+fn records_of(batch: &Batch) -> Result<(Bytes, Vec<RecordSpan>), BadBatch> {
+    let mut text = batch.text()?;
+    let mut pieces = pieces_of(batch);
+    if !pieces.is_sorted_by_key(|piece| piece.record) {
+        // Slow path.
+        pieces.sort_by_key(|piece| piece.record);
+        text = gathered(&text, &mut pieces);
     }
-    None
+    let mut records: Vec<RecordSpan> = Vec::with_capacity(pieces.len());
+    let mut latest = None;
+    for piece in &pieces {
+        match records.last_mut().filter(|_| latest == Some(piece.record)) {
+            Some(record) => record.add(&piece.row),
+            None => records.push(RecordSpan::of(&piece.row, piece.offset, piece.at)),
+        }
+        latest = Some(piece.record);
+    }
+    Ok((text, records))
 }
 
-fn continues(row: &BatchLine) -> bool {
-    row.meta.has(LineMeta::CONTINUATION) || row.meta.part_number().is_some_and(|number| number > 0)
+/// A physical line, and the number of the record it belongs to.
+struct Piece {
+    record: u32,
+    at: u32,
+    offset: Offset,
+    row: BatchLine,
 }
 
-/// The services a batch's lines name, numbered from 1.
+/// A continuation belongs to the latest head of its stream; one without a head, or behind one that was cut off, is a
+/// record of its own.
+fn pieces_of(batch: &Batch) -> Vec<Piece> {
+    let mut latest: [Option<u32>; LineMeta::STREAMS] = [None; LineMeta::STREAMS];
+    let mut records = 0;
+    let (mut offset, mut at) = (batch.first_start, 0);
+    let piece = |row: &BatchLine| {
+        let open = &mut latest[usize::from(row.meta.stream())];
+        let record = open.filter(|_| row.meta.has(LineMeta::CONTINUATION)).unwrap_or_else(|| {
+            records += 1;
+            records - 1
+        });
+        *open = Some(record).filter(|_| !row.meta.has(LineMeta::TRUNCATED));
+        let piece = Piece { record, at, offset, row: *row };
+        offset = offset.plus(u64::from(row.range_len));
+        at += row.text_len;
+        piece
+    };
+    batch.lines.iter().map(piece).collect()
+}
+
+/// Copies the pieces one behind the other; what stands without a line ending at the end of the batch gets none.
+fn gathered(text: &[u8], pieces: &mut [Piece]) -> Bytes {
+    let mut out = Vec::with_capacity(text.len());
+    for piece in pieces {
+        let (from, len) = (piece.at as usize, piece.row.text_len as usize);
+        piece.at = u32::try_from(out.len()).expect("within TEXT_BYTES_MAX");
+        out.extend_from_slice(&text[from..from + len]);
+    }
+    Bytes::from(out)
+}
+
+/// The services a batch's records name, numbered from 1.
 #[derive(Default)]
 struct Services {
     names: Vec<Box<str>>,

@@ -7,6 +7,7 @@
 //! Limits: [`DEPTH_MAX`] levels, [`NODES_MAX`] keys, values and containers. A line beyond them, a line that is not
 //! one well-formed object in UTF-8, and a number that no 64-bit integer or float holds make the line plain text.
 
+use super::found::Found;
 use super::role::{Field, RoleCache};
 use simd_json::{Buffers, Node, StaticNode, Tape};
 use std::ops::ControlFlow;
@@ -53,7 +54,13 @@ pub struct Parser {
     buffers: Buffers,
     tape: Tape<'static>,
     path: String,
-    roles: RoleCache,
+    pub(super) roles: RoleCache,
+    /// What the latest record says.
+    pub(super) found: Found,
+    /// The number of its JSON layout.
+    pub(super) latest_layout: u8,
+    /// The content of a wrapped record.
+    pub(super) content: Vec<u8>,
     /// Lower-cased tokens and normalised ids.
     pub(crate) scratch: Vec<u8>,
 }
@@ -79,12 +86,25 @@ impl Parser {
             tape: Tape(Vec::new()),
             path: String::new(),
             roles: RoleCache::default(),
+            found: Found::default(),
+            latest_layout: 0,
+            content: Vec::new(),
             scratch: Vec::new(),
         }
     }
 
     /// Calls `visit` with every scalar of `line` in document order, until it breaks.
     pub fn walk(&mut self, line: &[u8], visit: impl FnMut(&str, Value<'_>) -> ControlFlow<()>) -> Shape {
+        self.walk_below("", line, visit)
+    }
+
+    /// As [`Parser::walk`], for an object that stands in a field: its paths begin with `prefix`.
+    pub(super) fn walk_below(
+        &mut self,
+        prefix: &str,
+        line: &[u8],
+        visit: impl FnMut(&str, Value<'_>) -> ControlFlow<()>,
+    ) -> Shape {
         let Some(object) = as_object(line) else {
             return Shape::Plain;
         };
@@ -99,8 +119,10 @@ impl Parser {
         };
         if shape == Shape::Json {
             self.path.clear();
+            self.path.push_str(prefix);
+            let level = if prefix.is_empty() { Level::Top } else { Level::Nested };
             let mut walk = Walk { nodes: &tape.0, path: &mut self.path, visit };
-            let _ = walk.value(0, Level::Top);
+            let _ = walk.value(0, level);
         }
         self.tape = tape.reset();
         self.shrink();
@@ -108,7 +130,7 @@ impl Parser {
     }
 
     /// As [`Parser::walk`], with what each path stands for.
-    pub(crate) fn fields(
+    pub(super) fn walk_fields(
         &mut self,
         line: &[u8],
         mut visit: impl FnMut(Field<'_>, Value<'_>) -> ControlFlow<()>,
@@ -126,7 +148,8 @@ impl Parser {
 
     fn shrink(&mut self) {
         if self.line.capacity() > KEPT_BYTES_MAX {
-            *self = Self::new();
+            (self.line, self.buffers, self.tape, self.path) =
+                (Vec::new(), new_buffers(), Tape(Vec::new()), String::new());
         }
     }
 }

@@ -1,26 +1,30 @@
-//! A line as it is shown: OpenTelemetry's names for what was understood of it. And a gap as a line.
+//! A record in its normal form: OpenTelemetry's names for what was understood of it, and from where. And a gap as a line.
 
-use super::LineView;
+use super::RecordView;
+use super::exception::exception_in;
+use super::found::{Found, Part, Wanted};
 use super::id::canonical;
-use super::json::{Parser, Shape, Value};
+use super::json::{Parser, Value};
+use super::layout::{Layout, TimeSource};
+use super::read::FieldOrText;
 use super::role::Role;
 use super::severity::Severity;
 use crate::frame::{Gap, Resource};
 use crate::time::Timestamp;
 use std::ops::ControlFlow;
 
-/// What a hit shows beside the line itself.
+/// What a hit shows beside the record itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Record {
     /// The view's.
     pub timestamp: Timestamp,
     /// The view's.
     pub severity: Severity,
-    /// The level as the line writes it, else the severity's name.
+    /// The level as the record writes it, else the severity's name.
     pub severity_text: String,
     /// The view's.
     pub service: String,
-    /// The host the line names, else the one it was read on.
+    /// The host the record names, else the one it was read on.
     pub host: String,
     /// Canonical id of the trace, else of the request.
     pub trace_id: Option<String>,
@@ -28,33 +32,245 @@ pub struct Record {
     pub span_id: Option<String>,
     /// Whom it concerns.
     pub user: Option<String>,
-    /// The message; the whole line when it has none.
+    /// The message, without the stack trace behind it; the whole record when it has none.
     pub body: String,
+    /// What was thrown.
+    pub exception: Option<Thrown>,
+    /// How it is written.
+    pub layout: Layout,
+    /// Where the parts were found.
+    pub origins: Origins,
 }
 
+/// An exception.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Thrown {
+    /// Its type, as the language names it.
+    pub kind: Option<String>,
+    /// What it says.
+    pub message: Option<String>,
+    /// Its stack trace.
+    pub stacktrace: Option<String>,
+}
+
+/// For each part, the field or the rule it comes from; empty when it has no part of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Origins {
+    /// Of the time.
+    pub time: String,
+    /// Of the severity.
+    pub severity: String,
+    /// Of the service.
+    pub service: String,
+    /// Of the trace id.
+    pub trace_id: String,
+    /// Of the user.
+    pub user: String,
+    /// Of the message.
+    pub body: String,
+    /// Of the exception.
+    pub exception: String,
+}
+
+/// Where a part of a text comes from.
+const BY_LAYOUT: &str = "the text, by its layout";
+
 impl Record {
-    /// Reads the whole line.
-    pub fn of(view: &LineView<'_>, parser: &mut Parser) -> Self {
-        let mut found = Found::default();
-        let shape = parser.fields(view.text, |field, value| {
-            found.take(field.role, value);
-            ControlFlow::Continue(())
-        });
-        if shape == Shape::Plain {
-            found = Found::default();
-        }
+    /// Reads the whole record.
+    pub fn of(view: &RecordView<'_>, parser: &mut Parser) -> Self {
+        let mut found = std::mem::take(&mut parser.found);
+        found.clear(Wanted::All);
+        let shape = gather(view, parser, &mut found);
+        found.build_body();
+        let body = body_of(view, parser, &found, shape);
+        let record = Self::from_found(view, &found, body, shape);
+        parser.found = found;
+        record
+    }
+
+    fn from_found(view: &RecordView<'_>, found: &Found, body: String, shape: Written) -> Self {
+        let text = |part| found.text(part).map(str::to_owned);
+        let id = |part| found.text(part).and_then(canonical_text);
+        let trace = id(Part::Trace);
+        let exception = thrown_of(found);
+        let by_trace = if trace.is_some() { Part::Trace } else { Part::Request };
+        let trace_id = trace.or_else(|| id(Part::Request));
+        let origins = Origins {
+            time: time_origin(view, found, shape),
+            severity: severity_origin(view, found, shape),
+            service: service_origin(view, found),
+            trace_id: origin(found, by_trace, trace_id.is_some()),
+            user: origin(found, Part::User, true),
+            body: found.origin_of(Part::Body).unwrap_or_default().to_owned(),
+            exception: exception.as_ref().map(|_| exception_origin(found)).unwrap_or_default(),
+        };
         Self {
             timestamp: view.time,
             severity: view.severity,
-            severity_text: found.level.unwrap_or_else(|| view.severity.text().to_owned()),
+            severity_text: text(Part::Level).unwrap_or_else(|| view.severity.text().to_owned()),
             service: view.service.to_owned(),
-            host: found.host.unwrap_or_else(|| view.resource.host.clone()),
-            trace_id: found.trace.or(found.request),
-            span_id: found.span,
-            user: found.user,
-            body: found.body.unwrap_or_else(|| String::from_utf8_lossy(view.text).into_owned()),
+            host: text(Part::Host).unwrap_or_else(|| view.resource.host.clone()),
+            trace_id,
+            span_id: id(Part::Span),
+            user: text(Part::User),
+            body,
+            exception,
+            layout: view.layout,
+            origins,
         }
     }
+}
+
+/// Whether a record is an object or other text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Written {
+    AsObject,
+    AsText,
+}
+
+/// Gathers all parts. In a text the layout's own message and level stand before pairs that are called so.
+fn gather(view: &RecordView<'_>, parser: &mut Parser, found: &mut Found) -> Written {
+    let mut written = Written::AsObject;
+    parser.fields(view.text, view.layout, |said| {
+        match said {
+            FieldOrText::Text(_) => written = Written::AsText,
+            FieldOrText::Field(field, value) => {
+                let part = match field.role {
+                    Role::Body => Some(Part::Body),
+                    Role::Level => Some(Part::Level),
+                    _ => None,
+                };
+                let settled = part.is_some_and(|part| found.text(part).is_some());
+                if written == Written::AsObject || !settled {
+                    found.take(&field, value);
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    });
+    written
+}
+
+/// The message. A template is filled in; of a text with a stack trace it is what stands before that.
+fn body_of(view: &RecordView<'_>, parser: &mut Parser, found: &Found, written: Written) -> String {
+    let Some(body) = found.text(Part::Body) else {
+        return String::from_utf8_lossy(view.text).into_owned();
+    };
+    if written == Written::AsText {
+        let stack = found.text(Part::Stacktrace);
+        let before = stack.and_then(|stack| body.strip_suffix(stack)).map(str::trim_end);
+        return match (before, stack) {
+            (Some(""), Some(stack)) => stack.lines().next().unwrap_or_default().to_owned(),
+            (Some(before), _) => before.to_owned(),
+            _ => body.to_owned(),
+        };
+    }
+    let template =
+        matches!(found.origin_of(Part::Body), Some("@mt" | "MessageTemplate")) && body.contains('{');
+    if template { filled_in(body, view, parser) } else { body.to_owned() }
+}
+
+/// A message template (messagetemplates.org) with the record's properties in its holes: `{User}`, `{@User}`, `{Elapsed:0.0}`.
+fn filled_in(template: &str, view: &RecordView<'_>, parser: &mut Parser) -> String {
+    let mut body = template.to_owned();
+    parser.fields(view.text, view.layout, |said| {
+        if let FieldOrText::Field(field, value) = said
+            && let Some(value) = text_of(value)
+        {
+            let name = field.path.strip_prefix("Properties.").unwrap_or(field.path);
+            fill(&mut body, name, &value);
+        }
+        ControlFlow::Continue(())
+    });
+    body
+}
+
+fn fill(body: &mut String, name: &str, value: &str) {
+    let mut from = 0;
+    while let Some(open) = body[from..].find('{').map(|at| from + at) {
+        let Some(close) = body[open..].find('}').map(|at| open + at) else {
+            return;
+        };
+        let hole = body[open + 1..close].trim_start_matches(['@', '$']);
+        let hole = hole.split([':', ',']).next().unwrap_or(hole);
+        if hole == name {
+            body.replace_range(open..=close, value);
+            return;
+        }
+        from = close;
+    }
+}
+
+fn text_of(value: Value<'_>) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::Str(text) => Some(text.to_owned()),
+        Value::I64(n) => Some(n.to_string()),
+        Value::U64(n) => Some(n.to_string()),
+        Value::F64(n) => Some(n.to_string()),
+        Value::Bool(b) => Some(b.to_string()),
+    }
+}
+
+fn thrown_of(found: &Found) -> Option<Thrown> {
+    let text = |part| found.text(part).map(str::to_owned);
+    let (mut kind, mut message) = (text(Part::ExceptionType), text(Part::ExceptionMessage));
+    let stacktrace = text(Part::Stacktrace).map(|stack| stack.trim_matches('\n').to_owned());
+    if let Some(exception) = stacktrace.as_deref().filter(|_| kind.is_none()).and_then(exception_in) {
+        kind = exception.kind.map(str::to_owned);
+        // An array of lines is no message, though its first line was taken for one.
+        let is_own = found.origin_of(Part::ExceptionMessage) != found.origin_of(Part::Stacktrace);
+        message = message.filter(|_| is_own).or_else(|| Some(exception.message.to_owned()));
+    }
+    let any = kind.is_some() || message.is_some() || stacktrace.is_some();
+    any.then_some(Thrown { kind, message, stacktrace })
+}
+
+fn origin(found: &Found, part: Part, is_there: bool) -> String {
+    found.origin_of(part).filter(|_| is_there).unwrap_or_default().to_owned()
+}
+
+fn exception_origin(found: &Found) -> String {
+    let parts = [Part::ExceptionType, Part::Stacktrace, Part::ExceptionMessage];
+    parts.iter().find_map(|&part| found.origin_of(part)).unwrap_or_default().to_owned()
+}
+
+fn time_origin(view: &RecordView<'_>, found: &Found, written: Written) -> String {
+    if view.layout.time_source() == TimeSource::Observed {
+        return "none is written: when it was received".to_owned();
+    }
+    let own = found.stamp().is_some_and(|stamp| stamp.is_complete());
+    match view.layout.wrapper_name() {
+        Some(wrapper) if !own => format!("{wrapper}'s own, which is complete"),
+        _ if written == Written::AsText => BY_LAYOUT.to_owned(),
+        _ => found.time_from.clone(),
+    }
+}
+
+fn severity_origin(view: &RecordView<'_>, found: &Found, written: Written) -> String {
+    match (found.level_from.as_str(), view.severity) {
+        ("", Severity::UNSPECIFIED) => "none is written".to_owned(),
+        ("", _) if found.has_exception => "none is written: it has an exception".to_owned(),
+        _ if written == Written::AsText => BY_LAYOUT.to_owned(),
+        ("", _) => format!("none is written: {} means that", view.layout.name()),
+        (from, _) => from.to_owned(),
+    }
+}
+
+fn service_origin(view: &RecordView<'_>, found: &Found) -> String {
+    let parts = [Part::Service, Part::Name, Part::Type];
+    let named = parts.into_iter().find(|&part| found.text(part) == Some(view.service));
+    match named.and_then(|part| found.origin_of(part)) {
+        Some(from) => from.to_owned(),
+        None => "the source: its label, its directory or its file name".to_owned(),
+    }
+}
+
+/// Loggers outside of any trace write an id of zeros.
+fn canonical_text(text: &str) -> Option<String> {
+    let mut scratch = Vec::new();
+    let id = canonical(text, &mut scratch).filter(|id| id.iter().any(|&b| b != b'0'))?;
+    Some(String::from_utf8_lossy(id).into_owned())
 }
 
 /// A gap as a JSON line, so that it is found like any line: `kind:gap`, `level:warn`, its file and reason as words.
@@ -72,52 +288,4 @@ pub fn gap_text(gap: &Gap, resource: &Resource) -> Vec<u8> {
         "source": gap.source.to_string(),
     });
     line.to_string().into_bytes()
-}
-
-/// The first value of each part, as text.
-#[derive(Default)]
-struct Found {
-    level: Option<String>,
-    host: Option<String>,
-    trace: Option<String>,
-    request: Option<String>,
-    span: Option<String>,
-    user: Option<String>,
-    body: Option<String>,
-}
-
-impl Found {
-    fn take(&mut self, role: Role, value: Value<'_>) {
-        let (slot, is_id) = match role {
-            Role::Level => (&mut self.level, false),
-            Role::Host => (&mut self.host, false),
-            Role::User => (&mut self.user, false),
-            Role::Body => (&mut self.body, false),
-            Role::Trace => (&mut self.trace, true),
-            Role::Request => (&mut self.request, true),
-            Role::Span => (&mut self.span, true),
-            _ => return,
-        };
-        if slot.is_none() {
-            *slot = text_of(value).and_then(|text| if is_id { canonical_text(&text) } else { Some(text) });
-        }
-    }
-}
-
-fn text_of(value: Value<'_>) -> Option<String> {
-    match value {
-        Value::Str("") | Value::Null => None,
-        Value::Str(text) => Some(text.to_owned()),
-        Value::I64(n) => Some(n.to_string()),
-        Value::U64(n) => Some(n.to_string()),
-        Value::F64(n) => Some(n.to_string()),
-        Value::Bool(b) => Some(b.to_string()),
-    }
-}
-
-/// Loggers outside of any trace write an id of zeros.
-fn canonical_text(text: &str) -> Option<String> {
-    let mut scratch = Vec::new();
-    let id = canonical(text, &mut scratch).filter(|id| id.iter().any(|&b| b != b'0'))?;
-    Some(String::from_utf8_lossy(id).into_owned())
 }

@@ -4,6 +4,7 @@
 //! Some loggers put everything one level down; such wrappers are taken off first.
 
 use super::hash::Scope;
+use super::layout::json::Evidence;
 
 /// The part a field plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +13,8 @@ pub enum Role {
     Other,
     /// When it happened.
     Time,
+    /// Nanoseconds that belong to a time of whole seconds.
+    Nanos,
     /// How bad it is.
     Level,
     /// Which service says it.
@@ -30,6 +33,20 @@ pub enum Role {
     Body,
     /// Part of an exception: type, message, stack.
     Exception,
+    /// `name`: the service in some layouts, the logger in others.
+    Name,
+    /// `type`: the service in some layouts.
+    Type,
+    /// `s`: the level in some layouts.
+    Short,
+    /// The method of a request; with path and status it is the message of a record without one.
+    Method,
+    /// The path of a request.
+    Path,
+    /// The status of an answer.
+    Status,
+    /// All of a record that is not JSON.
+    Text,
 }
 
 /// Objects that hold all fields of a line.
@@ -57,27 +74,55 @@ const CONTEXTS: [&str; 16] = [
 const EXCEPTION_ROOTS: [&str; 4] = ["exception.", "error.", "err.", "thrown."];
 /// No well-known path is longer once folded.
 const FOLDED_BYTES_MAX: usize = 28;
+/// A field of a context ranks behind those of the record itself.
+const NESTED_RANK: u8 = 100;
 
-/// Folded paths of well-known fields.
-const NAMES: [(Role, &[&str]); 12] = [
+/// Folded paths of well-known fields. Where several of one role say something, the one that stands first here counts.
+const NAMES: [(Role, &[&str]); 17] = [
     (
         Role::Time,
-        &["timestamp", "time", "ts", "datetime", "asctime", "date", "t$date", "timemillis", "eventtime"],
+        &["timestamp", "time", "ts", "t$date", "datetime", "date", "asctime", "timerepr", "timetimestamp"],
     ),
-    (Role::Time, &["timetimestamp", "timerepr", "realtimetimestamp"]),
-    (Role::Level, &["level", "severity", "severitytext", "loglevel", "levelname", "lvl", "errorseverity"]),
+    (Role::Time, &["instantepochsecond", "timemillis", "timestampseconds"]),
+    (Role::Nanos, &["instantnanoofsecond", "timestampnanos"]),
+    (Role::Level, &["level", "severity", "severitytext", "loglevel", "levelname", "lvl"]),
+    (Role::Level, &["priority", "levelno", "levelvalue"]),
     (
         Role::Service,
-        &["service", "servicename", "app", "appname", "application", "applicationname", "ddservice"],
+        &["servicename", "service", "app", "appname", "application", "applicationname", "ddservice"],
     ),
     (Role::Service, &["otelservicename", "resourceservicename"]),
     (Role::Host, &["host", "hostname", "hosthostname", "sourcehost"]),
     (Role::Trace, &TRACE_NAMES),
     (Role::Span, &["spanid", "otelspanid", "ddspanid", "sp", "xb3spanid", "logginggoogleapiscomspanid"]),
-    (Role::Request, &["requestid", "correlationid", "reqid", "xrequestid"]),
-    (Role::User, &["user", "userid", "uid", "username"]),
+    (Role::Request, &["requestid", "correlationid", "reqid", "xrequestid", "awsrequestid"]),
+    (Role::User, &["userid", "uid", "enduserid", "usrid", "user", "username", "sub", "customerid"]),
     (Role::Body, &BODY_NAMES),
     (Role::Exception, &EXCEPTION_NAMES),
+    (Role::Method, &["method"]),
+    (Role::Path, &["path"]),
+    (Role::Status, &["status"]),
+];
+/// Paths that are well known in this spelling only.
+const EXACT: [(&str, Role, u8); 18] = [
+    ("@t", Role::Time, 0),
+    ("eventTime", Role::Time, 30),
+    ("__REALTIME_TIMESTAMP", Role::Time, 31),
+    ("start_time", Role::Time, 32),
+    ("StartUTC", Role::Time, 33),
+    ("@l", Role::Level, 0),
+    ("error_severity", Role::Level, 30),
+    ("_SYSTEMD_UNIT", Role::Service, 30),
+    ("@m", Role::Body, 0),
+    ("@mt", Role::Body, 1),
+    ("@x", Role::Exception, 0),
+    ("name", Role::Name, 0),
+    ("type", Role::Type, 0),
+    ("s", Role::Short, 0),
+    ("RequestMethod", Role::Method, 0),
+    ("RequestPath", Role::Path, 0),
+    ("DownstreamStatus", Role::Status, 0),
+    ("response_code", Role::Status, 1),
 ];
 const TRACE_NAMES: [&str; 8] = [
     "traceid",
@@ -89,17 +134,18 @@ const TRACE_NAMES: [&str; 8] = [
     "logginggoogleapiscomtrace",
     "xraytraceid",
 ];
-const BODY_NAMES: [&str; 10] = [
-    "message",
+const BODY_NAMES: [&str; 11] = [
     "msg",
-    "event",
+    "message",
+    "renderedmessage",
     "shortmessage",
-    "fullmessage",
+    "event",
     "body",
+    "messagetemplate",
     "log",
     "text",
-    "renderedmessage",
-    "messagetemplate",
+    "description",
+    "fullmessage",
 ];
 const EXCEPTION_NAMES: [&str; 10] = [
     "exception",
@@ -116,36 +162,52 @@ const EXCEPTION_NAMES: [&str; 10] = [
 
 /// The part the field at `path` plays.
 pub fn role_of(path: &str) -> Role {
-    let path = WRAPPERS.iter().find_map(|wrapper| path.strip_prefix(wrapper)).unwrap_or(path);
-    let role = role_at_root(path);
-    if role != Role::Other || !path.contains('.') {
-        return role;
+    part_of(path).0
+}
+
+/// The part the field at `path` plays, and its rank among the fields that play it: the least counts.
+fn part_of(path: &str) -> (Role, u8) {
+    let unwrapped = WRAPPERS.iter().find_map(|wrapper| path.strip_prefix(wrapper)).unwrap_or(path);
+    let part = part_at_root(unwrapped);
+    if part.0 != Role::Other || !unwrapped.contains('.') {
+        return part;
     }
-    let inner = CONTEXTS.iter().find_map(|context| path.strip_prefix(context));
-    match inner.map(role_at_root) {
-        Some(id @ (Role::Trace | Role::Span | Role::Request | Role::User | Role::Exception)) => id,
-        _ => Role::Other,
+    let inner = CONTEXTS.iter().find_map(|context| unwrapped.strip_prefix(context));
+    match inner.map(part_at_root) {
+        Some((role, rank))
+            if matches!(role, Role::Trace | Role::Span | Role::Request | Role::User | Role::Exception) =>
+        {
+            (role, rank.saturating_add(NESTED_RANK))
+        }
+        _ => (Role::Other, 0),
     }
 }
 
-fn role_at_root(path: &str) -> Role {
+fn part_at_root(path: &str) -> (Role, u8) {
     if EXCEPTION_ROOTS.iter().any(|root| path.starts_with(root)) {
-        return Role::Exception;
+        return (Role::Exception, 0);
     }
-    match path {
-        "@t" => return Role::Time,
-        "@l" | "PRIORITY" => return Role::Level,
-        "@m" | "@mt" => return Role::Body,
-        "@x" => return Role::Exception,
-        _ => {}
+    if let Some((_, role, rank)) = EXACT.iter().find(|(exact, ..)| *exact == path) {
+        return (*role, *rank);
     }
     let mut buffer = [0; FOLDED_BYTES_MAX];
-    fold(path, &mut buffer).map_or(Role::Other, role_of_folded)
+    fold(path, &mut buffer).map_or((Role::Other, 0), part_of_folded)
 }
 
-fn role_of_folded(folded: &[u8]) -> Role {
-    let known = NAMES.iter().find(|(_, names)| names.iter().any(|name| name.as_bytes() == folded));
-    known.map_or(Role::Other, |&(role, _)| role)
+fn part_of_folded(folded: &[u8]) -> (Role, u8) {
+    let mut rank = 0;
+    let mut latest = Role::Other;
+    for (role, names) in NAMES {
+        rank = if role == latest { rank } else { 0 };
+        latest = role;
+        for name in names {
+            if name.as_bytes() == folded {
+                return (role, rank);
+            }
+            rank += 1;
+        }
+    }
+    (Role::Other, 0)
 }
 
 /// A field's name and what it stands for.
@@ -153,14 +215,18 @@ fn role_of_folded(folded: &[u8]) -> Role {
 pub(crate) struct Field<'a> {
     pub(crate) path: &'a str,
     pub(crate) role: Role,
+    /// Among fields of one role the least counts.
+    pub(crate) rank: u8,
     pub(crate) scope: Scope,
+    /// Its bit, when it is a key that layouts are told by.
+    pub(crate) evidence: u128,
 }
 
 impl<'a> Field<'a> {
     /// Looked up without a cache.
     pub(crate) fn of(path: &'a str) -> Self {
-        let role = role_of(path);
-        Self { path, role, scope: Scope::of(path, role) }
+        let (role, rank) = part_of(path);
+        Self { path, role, rank, scope: Scope::of(path, role), evidence: Evidence::of_key(path) }
     }
 }
 
@@ -172,61 +238,63 @@ pub(crate) struct RoleCache {
     slots: Vec<Option<Known>>,
 }
 
-struct Known {
+/// What a path stands for.
+pub(super) struct Known {
     path: Box<str>,
-    role: Role,
-    scope: Scope,
-    may_hold_head: bool,
+    pub(super) role: Role,
+    pub(super) rank: u8,
+    pub(super) scope: Scope,
+    /// Whether a part of the head may be nested under it.
+    pub(super) may_hold_head: bool,
+    pub(super) evidence: u128,
 }
 
 /// Slots of a cache; a power of two.
 const CACHE_SLOTS: usize = 512;
 
 impl RoleCache {
-    /// As [`role_of`], and the scope that follows from it.
+    /// As [`role_of`], and what follows from it.
     #[inline]
     pub(crate) fn field<'a>(&mut self, path: &'a str) -> Field<'a> {
-        let (role, scope) = match self.known(path.as_bytes()) {
-            Some(known) => (known.role, known.scope),
-            None => {
-                let learnt = self.learn(path);
-                (learnt.role, learnt.scope)
-            }
+        let known = match self.place_of(path.as_bytes()) {
+            Some(slot) => &self.slots[slot],
+            None => self.learn(path),
         };
-        Field { path, role, scope }
+        let Known { role, rank, scope, evidence, .. } = *known.as_ref().expect("a place that is taken");
+        Field { path, role, rank, scope, evidence }
     }
 
-    /// The role of a key of the outermost object, and whether a time, level or service may be nested under it.
-    /// `None` when it is not UTF-8.
+    /// What a key of the outermost object stands for. `None` when it is not UTF-8.
     #[inline]
-    pub(super) fn role_of_key(&mut self, key: &[u8]) -> Option<(Role, bool)> {
-        if let Some(known) = self.known(key) {
-            return Some((known.role, known.may_hold_head));
+    pub(super) fn key(&mut self, key: &[u8]) -> Option<&Known> {
+        match self.place_of(key) {
+            Some(slot) => self.slots[slot].as_ref(),
+            None => self.learn(std::str::from_utf8(key).ok()?).as_ref(),
         }
-        let learnt = self.learn(std::str::from_utf8(key).ok()?);
-        Some((learnt.role, learnt.may_hold_head))
     }
 
     #[inline]
-    fn known(&self, path: &[u8]) -> Option<&Known> {
+    fn place_of(&self, path: &[u8]) -> Option<usize> {
         let slot = slot_of(path);
-        let is_it = |known: &&Known| known.path.as_bytes() == path;
-        let second = || self.slots[slot ^ 1].as_ref().filter(is_it);
-        self.slots.get(slot)?.as_ref().filter(is_it).or_else(second)
+        let is_it = |slot: &usize| {
+            self.slots.get(*slot).and_then(Option::as_ref).is_some_and(|known| known.path.as_bytes() == path)
+        };
+        Some(slot).filter(is_it).or_else(|| Some(slot ^ 1).filter(is_it))
     }
 
     #[cold]
-    fn learn(&mut self, path: &str) -> &Known {
-        let role = role_of(path);
-        let (scope, may_hold_head) = (Scope::of(path, role), may_hold_head(path));
+    fn learn(&mut self, path: &str) -> &Option<Known> {
+        let Field { role, rank, scope, evidence, .. } = Field::of(path);
+        let may_hold_head = may_hold_head(path);
         self.slots.resize_with(CACHE_SLOTS, || None);
         let slot = slot_of(path.as_bytes());
         let slot = if self.slots[slot].is_some() { slot ^ 1 } else { slot };
-        self.slots[slot].insert(Known { path: path.into(), role, scope, may_hold_head })
+        self.slots[slot] = Some(Known { path: path.into(), role, rank, scope, may_hold_head, evidence });
+        &self.slots[slot]
     }
 }
 
-/// Whether an object under this key of the outermost object may hold a time, a level or a service.
+/// Whether an object under this key of the outermost object may hold a part of the head.
 fn may_hold_head(key: &str) -> bool {
     if WRAPPERS.iter().any(|wrapper| wrapper.strip_suffix('.') == Some(key)) {
         return true;
@@ -235,8 +303,28 @@ fn may_hold_head(key: &str) -> bool {
     let Some(folded) = fold(key, &mut buffer) else {
         return false;
     };
-    let head = NAMES.iter().filter(|(role, _)| matches!(role, Role::Time | Role::Level | Role::Service));
+    let head = NAMES.iter().filter(|(role, _)| role.is_of_head());
     head.flat_map(|(_, names)| *names).any(|name| name.as_bytes().starts_with(folded))
+}
+
+impl Role {
+    /// Whether the one look at every record wants it.
+    pub(super) fn is_of_head(self) -> bool {
+        matches!(
+            self,
+            Self::Time
+                | Self::Nanos
+                | Self::Level
+                | Self::Service
+                | Self::Body
+                | Self::Name
+                | Self::Type
+                | Self::Short
+                | Self::Method
+                | Self::Path
+                | Self::Status
+        )
+    }
 }
 
 /// Its length and its ends tell most paths apart.

@@ -1,43 +1,65 @@
-//! The head of a JSON line without reading all of it: keys of the outermost object are scanned until time, severity
-//! and service are known, which is mostly within the first hundred bytes.
+//! The head of a JSON record without reading all of it: the keys of the outermost object are scanned, values that nobody wants
+//! are skipped, and no tape is built.
 //!
-//! Whatever is unusual ends the scan without an answer, and the line is walked whole: an escape in a key or in a wanted
-//! value, a wanted field nested deeper, anything that does not look like JSON. On a line that the walk reads as JSON the
-//! scan's answer is the walk's (a test holds it). What is broken behind the last byte looked at goes unnoticed, so a
-//! line with a sound beginning keeps its time.
+//! Whatever is unusual ends the scan without an answer, and the record is walked whole: an escape in a key, a wanted field
+//! nested deeper, anything that does not look like JSON. On a record that the walk reads as JSON the scan's answer
+//! is the walk's (a test holds it). What is broken inside a value that is skipped goes unnoticed, so such a record keeps
+//! its time.
 
-use super::head::Head;
+use super::found::Found;
 use super::json::Value;
-use super::role::{Role, RoleCache};
-use memchr::memchr2;
+use super::role::{Field, Role, RoleCache};
+use memchr::memchr;
+use std::borrow::Cow;
 
-/// The head of `object`, a text in braces, and its service; `None` when the line must be walked.
-pub(super) fn scan<'a>(object: &'a [u8], roles: &mut RoleCache) -> Option<(Head, Option<&'a str>)> {
+/// Gathers the head of `object`, a text in braces; `None` when it must be walked.
+pub(super) fn scan(object: &[u8], roles: &mut RoleCache, found: &mut Found) -> Option<()> {
     let mut cursor = Cursor { text: object, at: 1 };
-    let mut head = Head::default();
-    let mut service = None;
     if cursor.next_is(b'}') {
-        return cursor.is_at_end().then_some((head, service));
+        return cursor.is_at_end().then_some(());
     }
     loop {
         cursor.skip_blanks();
-        let (role, may_hold_head) = roles.role_of_key(cursor.key()?)?;
-        let wanted = matches!(role, Role::Time | Role::Level | Role::Service);
+        let key = cursor.key()?;
+        let known = roles.key(key)?;
+        let (role, rank, scope) = (known.role, known.rank, known.scope);
+        let may_hold_head = known.may_hold_head;
+        found.key(known.evidence);
         cursor.skip_blanks();
         match cursor.peek()? {
-            b'{' | b'[' if wanted || may_hold_head => return None,
-            b'{' | b'[' => cursor.skip_nested()?,
-            _ if wanted => head.take(role, cursor.value()?, &mut |name| service = Some(name)),
+            b'{' | b'[' if role.is_of_head() || may_hold_head => return None,
+            b'{' | b'[' => {
+                found.has_exception |= role == Role::Exception;
+                cursor.skip_nested()?;
+            }
+            _ if role.is_of_head() || role == Role::Exception => {
+                let value = cursor.value()?;
+                let path = std::str::from_utf8(key).ok()?;
+                let value = value.as_value();
+                found.take(&Field { path, role, rank, scope, evidence: 0 }, value);
+            }
             _ => cursor.skip_value()?,
-        }
-        if head.is_complete() {
-            return Some((head, service));
         }
         cursor.skip_blanks();
         match cursor.take()? {
             b',' => {}
-            b'}' => return cursor.is_at_end().then_some((head, service)),
+            b'}' => return cursor.is_at_end().then_some(()),
             _ => return None,
+        }
+    }
+}
+
+/// A scalar as it was read.
+enum Scalar<'a> {
+    Text(Cow<'a, str>),
+    Other(Value<'static>),
+}
+
+impl Scalar<'_> {
+    fn as_value(&self) -> Value<'_> {
+        match self {
+            Self::Text(text) => Value::Str(text),
+            Self::Other(value) => *value,
         }
     }
 }
@@ -84,46 +106,45 @@ impl<'a> Cursor<'a> {
         ends_plainly.then(|| &rest[..len])
     }
 
-    /// A scalar without escapes.
-    fn value(&mut self) -> Option<Value<'a>> {
+    /// A scalar, escapes decoded.
+    fn value(&mut self) -> Option<Scalar<'a>> {
         let start = self.at;
-        if self.peek()? == b'"' {
-            let len = memchr2(b'"', b'\\', &self.text[start + 1..])?;
-            self.at = start + len + 2;
-            let text = &self.text[start + 1..start + 1 + len];
-            let ends_plainly = self.text[start + 1 + len] == b'"';
-            return std::str::from_utf8(text).ok().filter(|_| ends_plainly).map(Value::Str);
+        if self.peek()? != b'"' {
+            self.skip_value()?;
+            return other_of(&self.text[start..self.at]).map(Scalar::Other);
         }
-        self.skip_value()?;
-        match &self.text[start..self.at] {
-            b"true" => Some(Value::Bool(true)),
-            b"false" => Some(Value::Bool(false)),
-            b"null" => Some(Value::Null),
-            number => number_of(std::str::from_utf8(number).ok()?),
+        self.at += 1;
+        let escaped = self.skip_string()?;
+        let text = &self.text[start + 1..self.at - 1];
+        if escaped {
+            // Slow path. The quotes belong to it.
+            return serde_json::from_slice(&self.text[start..self.at])
+                .ok()
+                .map(|it| Scalar::Text(Cow::Owned(it)));
         }
+        std::str::from_utf8(text).ok().map(|text| Scalar::Text(Cow::Borrowed(text)))
     }
 
     /// Any scalar, to just behind it.
     fn skip_value(&mut self) -> Option<()> {
         if self.peek()? == b'"' {
             self.at += 1;
-            return self.skip_string();
+            return self.skip_string().map(drop);
         }
         let rest = &self.text[self.at..];
         self.at += rest.iter().position(|b| matches!(b, b',' | b'}' | b' ' | b'\t'))?;
         Some(())
     }
 
-    /// To behind the quote that closes a string.
-    fn skip_string(&mut self) -> Option<()> {
+    /// To behind the quote that closes a string; whether there are escapes in it.
+    fn skip_string(&mut self) -> Option<bool> {
+        let start = self.at;
         loop {
-            self.at += memchr2(b'"', b'\\', &self.text[self.at..])?;
-            match self.take()? {
-                b'"' => return Some(()),
-                _ => self.at += 1,
-            }
-            if self.at > self.text.len() {
-                return None;
+            self.at += memchr(b'"', &self.text[self.at..])? + 1;
+            let before = &self.text[start..self.at - 1];
+            let backslashes = before.iter().rev().take_while(|&&b| b == b'\\').count();
+            if backslashes % 2 == 0 {
+                return Some(backslashes > 0 || memchr(b'\\', before).is_some());
             }
         }
     }
@@ -133,7 +154,7 @@ impl<'a> Cursor<'a> {
         let mut depth = 0usize;
         loop {
             match self.take()? {
-                b'"' => self.skip_string()?,
+                b'"' => drop(self.skip_string()?),
                 b'{' | b'[' => depth += 1,
                 b'}' | b']' => depth -= 1,
                 _ => {}
@@ -142,6 +163,15 @@ impl<'a> Cursor<'a> {
                 return Some(());
             }
         }
+    }
+}
+
+fn other_of(text: &[u8]) -> Option<Value<'static>> {
+    match text {
+        b"true" => Some(Value::Bool(true)),
+        b"false" => Some(Value::Bool(false)),
+        b"null" => Some(Value::Null),
+        number => number_of(std::str::from_utf8(number).ok()?),
     }
 }
 
@@ -154,7 +184,9 @@ fn number_of(text: &str) -> Option<Value<'static>> {
         return None;
     }
     match text.parse() {
-        Ok(int) => Some(Value::I64(int)),
+        // The walk has a type of its own for what is not negative.
+        Ok(int @ ..0) => Some(Value::I64(int)),
+        Ok(int) => Some(Value::U64(int as u64)),
         Err(_) => text.parse().ok().map(Value::F64),
     }
 }

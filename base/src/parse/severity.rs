@@ -24,6 +24,7 @@ const NAMES: &[(&[u8], u8)] = &[
     (b"finer", 1),
     (b"trce", 1),
     (b"trc", 1),
+    (b"vrb", 1),
     (b"t", 1),
     (b"fine", 5),
     (b"config", 5),
@@ -49,6 +50,7 @@ const NAMES: &[(&[u8], u8)] = &[
     (b"crt", 21),
     (b"ftl", 21),
     (b"panic", 21),
+    (b"pnc", 21),
     (b"f", 21),
     (b"alert", 22),
     (b"emerg", 23),
@@ -59,8 +61,12 @@ const NAME_BYTES_MAX: usize = 16;
 impl Severity {
     /// The line does not tell.
     pub const UNSPECIFIED: Self = Self(0);
+    /// The least of what is worth telling.
+    pub const INFO: Self = Self(9);
     /// The least of the warnings.
     pub const WARN: Self = Self(13);
+    /// The least of the errors.
+    pub const ERROR: Self = Self(17);
 
     /// Reads a level's name in any case, with or without an offset as in `DEBUG+2`.
     pub fn from_text(text: &[u8]) -> Option<Self> {

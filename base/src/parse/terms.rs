@@ -1,17 +1,19 @@
-//! The index side of the query language: every term a query may look for in a line. `hash` has the scheme.
+//! The index side of the query language: every term a query may look for in a record. `hash` has the scheme.
 //!
 //! What is indexed: tokens of strings and canonical numbers of numbers and numeric strings, under their field's scope;
 //! booleans; canonical trace, span and request ids; severity class, service, host, path and labels of the source.
 //! What is not: the line's time (a query for it reads lines), nulls, the middle groups of UUIDs.
 
-use super::LineView;
-use super::hash::{Scope, Term, id_of, severity_word};
+use super::RecordView;
+use super::hash::{Scope, Term, id_of, pattern_word, severity_word};
 use super::id::{canonical, is_padded};
-use super::json::{Parser, Shape, Value};
+use super::json::{Parser, Value};
 use super::number::Number;
+use super::read::FieldOrText;
 use super::role::{Field, Role};
-use super::tokens::{tokens, tokens_lossy};
+use super::tokens::tokens;
 use crate::frame::Resource;
+use crate::pattern::PatternId;
 use std::ops::ControlFlow;
 
 /// How a string is known to the index.
@@ -23,7 +25,7 @@ enum Known {
     AsId,
 }
 
-/// Hashes of the terms of one or more lines, in no order and not deduplicated.
+/// Hashes of the terms of one or more records, in no order and not deduplicated.
 #[derive(Debug, Clone, Default)]
 pub struct Terms {
     /// For the dictionary.
@@ -45,29 +47,31 @@ impl Terms {
         self.resource_added = false;
     }
 
-    /// Appends everything a query may look for in this line.
-    pub fn add(&mut self, view: &LineView<'_>, parser: &mut Parser) {
+    /// Appends everything a query may look for in this record.
+    pub fn add(&mut self, view: &RecordView<'_>, parser: &mut Parser) {
         let mut scratch = std::mem::take(&mut parser.scratch);
         self.add_view(view, &mut scratch);
-        let shape = parser.fields(view.text, |field, value| {
-            self.add_field(field, value, &mut scratch);
+        let mut is_text = false;
+        parser.fields(view.text, view.layout, |said| {
+            match said {
+                FieldOrText::Text(text) => {
+                    is_text = true;
+                    let _ = self.add_text(Scope::text(), text, &mut scratch);
+                }
+                // All of the text is there already, as what it is.
+                FieldOrText::Field(field, _) if is_text && is_piece_of_text(&field) => {}
+                FieldOrText::Field(field, value) => self.add_field(field, value, &mut scratch),
+            }
             ControlFlow::Continue(())
         });
-        if shape == Shape::Plain {
-            let scope = Scope::text();
-            let _ = tokens_lossy(view.text, &mut scratch, |token| {
-                self.add_term(scope.token(token));
-                ControlFlow::Continue(())
-            });
-            if let Some(number) = std::str::from_utf8(view.text).ok().and_then(Number::from_text) {
-                self.add_term(scope.number(number));
-            }
-        }
         parser.scratch = scratch;
     }
 
-    fn add_view(&mut self, view: &LineView<'_>, scratch: &mut Vec<u8>) {
+    fn add_view(&mut self, view: &RecordView<'_>, scratch: &mut Vec<u8>) {
         self.words.push(severity_word(view.severity.class()));
+        if view.pattern != PatternId::NONE {
+            self.words.push(pattern_word(view.pattern));
+        }
         self.add_text(Scope::service(), view.service, scratch);
         if !self.resource_added || self.resource != *view.resource {
             self.add_resource(view.resource, scratch);
@@ -142,5 +146,14 @@ impl Terms {
             Term::Id(id) => self.ids.push(id),
             Term::Skipped => {}
         }
+    }
+}
+
+/// Whether what a layout finds in a text stands there as it is, and is looked for as text.
+fn is_piece_of_text(field: &Field<'_>) -> bool {
+    match field.role {
+        Role::Body => true,
+        Role::Exception => matches!(field.path, "exception.message" | "exception.stacktrace"),
+        _ => false,
     }
 }

@@ -1,6 +1,6 @@
 //! Lines as they come: every logger's, malformed ones, and files that nobody on this project wrote.
 
-use super::head::{head_by_scan, head_by_walk};
+use super::head::by_scan_and_by_walk;
 use super::*;
 use crate::batch::{Batch, BatchLine, Codec, LineMeta};
 use crate::entry::trim_line_ending;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 const RECEIVED: &str = "2026-11-24T00:00:00Z";
 
-fn batch_of(lines: &[(&[u8], LineMeta)]) -> LineBatch {
+fn batch_of(lines: &[(&[u8], LineMeta)]) -> RecordBatch {
     let rows = lines.iter().map(|&(text, meta)| {
         let len = u32::try_from(text.len()).expect("a short line");
         BatchLine { range_len: len, text_len: len, meta }
@@ -37,7 +37,7 @@ fn batch_of(lines: &[(&[u8], LineMeta)]) -> LineBatch {
 /// Time, severity and service of one line.
 fn head(line: &str) -> (String, &'static str, String) {
     let batch = batch_of(&[(line.as_bytes(), LineMeta::default())]);
-    let line = batch.lines[0];
+    let line = batch.records[0];
     (line.time.to_string(), line.severity.text(), batch.service_of(&line).to_owned())
 }
 
@@ -74,7 +74,7 @@ fn heads_of_all_loggers() {
         "2026-11-23T06:34:09.272833632Z",
         "ERROR",
     );
-    check(r#"{"@t":"2026-11-23T03:44:57.8532799Z","@mt":"Hello"}"#, "2026-11-23T03:44:57.853279900Z", "");
+    check(r#"{"@t":"2026-11-23T03:44:57.8532799Z","@mt":"Hello"}"#, "2026-11-23T03:44:57.853279900Z", "INFO");
     check(r#"{"t":{"$date":"2026-11-23T15:16:17.180+00:00"},"msg":"m"}"#, "2026-11-23T15:16:17.180Z", "");
     check(
         r#"{"level":400,"level_name":"ERROR","datetime":"2026-11-23T06:30:53Z"}"#,
@@ -100,7 +100,7 @@ fn services_of_lines_and_sources() {
     let check = |line: &str, service: &str| check_head(line, RECEIVED, "", service);
     check(r#"{"service":"pay"}"#, "pay");
     check(r#"{"service":{"name":"pay"}}"#, "pay");
-    check(r#"{"dd.service":"pay","service":"other"}"#, "pay");
+    check(r#"{"dd.service":"pay","service":"other"}"#, "other");
     check(r#"{"otelServiceName":"p\u0061y"}"#, "pay");
     check(r#"{"service":"","app":"pay"}"#, "pay");
     check(r#"{"service":7}"#, "shop");
@@ -120,21 +120,72 @@ fn i10_times_that_cannot_be() {
     }
 }
 
+/// Text and first offset of each record.
+fn records_of(lines: &[(&[u8], LineMeta)]) -> Vec<(String, u64)> {
+    let batch = batch_of(lines);
+    let record = |record| (String::from_utf8_lossy(batch.raw_of(record)).into_owned(), record.offset.0);
+    batch.records.iter().map(record).collect()
+}
+
 #[test]
-fn a_continued_line_takes_over_what_its_head_said() {
-    let head = br#"{"time":"2026-11-23T06:34:35Z","level":"error","service":"pay"}"#;
-    let frame = b"    at f (INFO.js:2)";
-    let metas =
-        [LineMeta::default(), LineMeta(LineMeta::CONTINUATION), LineMeta::part(1, true), LineMeta::default()];
-    let texts: [&[u8]; 4] = [head, frame, frame, b"2026-11-23T06:34:36Z INFO next"];
-    let lines: Vec<_> = texts.into_iter().zip(metas).collect();
+fn continued_lines_are_one_record() {
+    let (head, goes_on) = (LineMeta::default(), LineMeta(LineMeta::CONTINUATION));
+    let lines: [(&[u8], LineMeta); 4] = [
+        (b"2026-11-23T06:34:35Z ERROR failed\n", head),
+        (b"java.lang.XException: boom\n", goes_on),
+        (b"\tat f(X.java:2)\n", goes_on),
+        (b"2026-11-23T06:34:36Z INFO next\n", head),
+    ];
     let batch = batch_of(&lines);
-    let services: Vec<_> = batch.lines.iter().map(|line| batch.service_of(line)).collect();
-    assert_eq!(services, ["pay", "pay", "pay", "shop"]);
-    let severities: Vec<_> = batch.lines.iter().map(|line| line.severity.text()).collect();
-    assert_eq!(severities, ["ERROR", "ERROR", "ERROR", "INFO"]);
-    assert_eq!(batch.lines[1].time, batch.lines[0].time);
-    assert_eq!(batch.lines[1].offset, Offset(100 + head.len() as u64));
+    assert_eq!(batch.records.len(), 2);
+    let (first, second) = (batch.records[0], batch.records[1]);
+    assert_eq!((first.severity.text(), second.severity.text()), ("ERROR", "INFO"));
+    assert_eq!(u64::from(first.range_len), second.offset.0 - first.offset.0);
+    let record = Record::of(&batch.view(&first), &mut Parser::new());
+    assert_eq!(record.body, "failed");
+    let thrown = record.exception.expect("an exception");
+    assert_eq!(
+        (thrown.kind.as_deref(), thrown.message.as_deref()),
+        (Some("java.lang.XException"), Some("boom"))
+    );
+}
+
+/// Two streams of a container, woven line by line: each record's lines stand together, and none is lost.
+#[test]
+fn woven_streams_are_records_of_their_own() {
+    let of = |stream, flags| LineMeta(flags).with_stream(stream);
+    let lines: [(&[u8], LineMeta); 5] = [
+        (b"out 1\n", of(1, 0)),
+        (b"err 1\n", of(2, 0)),
+        (b" out 1\n", of(1, LineMeta::CONTINUATION)),
+        (b" err 1\n", of(2, LineMeta::CONTINUATION)),
+        (b"out 2\n", of(1, 0)),
+    ];
+    let records = records_of(&lines);
+    let expected = [("out 1\n out 1\n", 100), ("err 1\n err 1\n", 106), ("out 2\n", 126)];
+    assert_eq!(records, expected.map(|(text, offset)| (text.to_owned(), offset)));
+}
+
+#[test]
+fn a_continuation_without_its_head_is_a_record() {
+    let goes_on = LineMeta(LineMeta::CONTINUATION);
+    let cut = LineMeta(LineMeta::TRUNCATED);
+    let records = records_of(&[(b" a\n", goes_on), (b" b\n", goes_on), (b"c\n", cut), (b" d\n", goes_on)]);
+    let texts: Vec<_> = records.iter().map(|(text, _)| text.as_str()).collect();
+    assert_eq!(texts, [" a\n b\n", "c\n", " d\n"]);
+}
+
+#[test]
+fn a_further_part_takes_over_what_the_first_said() {
+    let part = |number, last| LineMeta::part(number, last);
+    let lines: [(&[u8], LineMeta); 3] = [
+        (br#"{"time":"2026-11-23T06:34:35Z","level":"error","service":"pay","#, part(0, false)),
+        (b"xxx", part(1, true)),
+        (b"2026-11-23T06:34:36Z INFO next", LineMeta::default()),
+    ];
+    let batch = batch_of(&lines);
+    let times: Vec<_> = batch.records.iter().map(|record| record.time).collect();
+    assert!(times[0] == times[1] && times[1] != times[2]);
 }
 
 fn shape(line: &[u8]) -> Shape {
@@ -180,7 +231,7 @@ fn m06_a_million_values_are_text() {
     let array = format!("{{\"a\":[{}1]}}", "1,".repeat(500_000));
     assert_eq!(shape(array.as_bytes()), Shape::Plain);
     let batch = batch_of(&[(array.as_bytes(), LineMeta::default())]);
-    let record = Record::of(&batch.view(&batch.lines[0]), &mut Parser::new());
+    let record = Record::of(&batch.view(&batch.records[0]), &mut Parser::new());
     assert_eq!(record.body.len(), array.len());
 }
 
@@ -191,9 +242,9 @@ fn t27_invalid_utf8_utf16_and_byte_order_marks() {
     let utf16: Vec<u8> = "{\"level\":\"info\"}".encode_utf16().flat_map(u16::to_le_bytes).collect();
     assert_eq!(shape(&utf16), Shape::Plain);
     let batch = batch_of(&[(b"ERROR caf\xe9 \xff closed", LineMeta::default())]);
-    let view = batch.view(&batch.lines[0]);
+    let view = batch.view(&batch.records[0]);
     assert_eq!(view.text, b"ERROR caf\xe9 \xff closed");
-    assert_eq!(Record::of(&view, &mut Parser::new()).body, "ERROR caf\u{fffd} \u{fffd} closed");
+    assert_eq!(Record::of(&view, &mut Parser::new()).body, "caf\u{fffd} \u{fffd} closed");
     assert_eq!(view.severity.text(), "ERROR");
 }
 
@@ -204,13 +255,13 @@ fn a_record_shows_what_was_understood() {
         r#""span_id":"00F067AA0BA902B7","userId":42,"msg":"slow"}"#,
     );
     let batch = batch_of(&[(line.as_bytes(), LineMeta::default())]);
-    let record = Record::of(&batch.view(&batch.lines[0]), &mut Parser::new());
+    let record = Record::of(&batch.view(&batch.records[0]), &mut Parser::new());
     assert_eq!(record.trace_id.as_deref(), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
     assert_eq!(record.span_id.as_deref(), Some("00f067aa0ba902b7"));
     assert_eq!((record.user.as_deref(), record.body.as_str()), (Some("42"), "slow"));
     assert_eq!((record.host.as_str(), record.severity_text.as_str()), ("web-7", "warning"));
     let untraced = batch_of(&[(br#"{"trace_id":"0","request_id":"r-1"}"#, LineMeta::default())]);
-    let record = Record::of(&untraced.view(&untraced.lines[0]), &mut Parser::new());
+    let record = Record::of(&untraced.view(&untraced.records[0]), &mut Parser::new());
     assert_eq!(record.trace_id.as_deref(), Some("r-1"));
     assert_eq!(record.body, r#"{"trace_id":"0","request_id":"r-1"}"#);
 }
@@ -221,7 +272,7 @@ fn a_gap_is_a_line() {
     let resource = Resource { path: "/var/log/a.log".into(), ..Resource::default() };
     let text = gap_text(&gap, &resource);
     let batch = batch_of(&[(&text, LineMeta::default())]);
-    let view = batch.view(&batch.lines[0]);
+    let view = batch.view(&batch.records[0]);
     assert_eq!(view.severity, Severity::WARN);
     let record = Record::of(&view, &mut Parser::new());
     assert_eq!(record.body, "15 bytes of /var/log/a.log are missing: deleted");
@@ -285,8 +336,8 @@ proptest! {
     fn a_scanned_head_is_the_walked_head(line in head_line()) {
         let mut parser = Parser::new();
         prop_assert_eq!(shape(line.as_bytes()), Shape::Json);
-        let walked = head_by_walk(line.as_bytes(), &mut parser);
-        if let Some(scanned) = head_by_scan(line.as_bytes(), &mut parser) {
+        let (scanned, walked) = by_scan_and_by_walk(line.as_bytes(), &mut parser);
+        if let Some(scanned) = scanned {
             prop_assert_eq!(scanned, walked);
         }
     }
@@ -295,7 +346,7 @@ proptest! {
     fn any_braced_bytes_are_scanned_or_left(bytes in "[{}\\[\\]\":,\\\\ a-d0-9]{0,30}", raw: Vec<u8>) {
         for inner in [bytes.as_bytes(), &raw] {
             let line = [b"{", inner, b"}"].concat();
-            head_by_scan(&line, &mut Parser::new());
+            by_scan_and_by_walk(&line, &mut Parser::new());
         }
     }
 }
@@ -309,7 +360,7 @@ fn the_scan_answers_for_usual_lines() {
         "{}",
     ];
     for line in usual {
-        assert!(head_by_scan(line.as_bytes(), &mut parser).is_some(), "{line}");
+        assert!(by_scan_and_by_walk(line.as_bytes(), &mut parser).0.is_some(), "{line}");
     }
 }
 
@@ -359,7 +410,7 @@ fn lines_of_real_loggers_and_systems_go_through() {
             continue;
         }
         let batch = batch_of(&[(line, LineMeta::default())]);
-        let view = batch.view(&batch.lines[0]);
+        let view = batch.view(&batch.records[0]);
         let mut terms = Terms::default();
         terms.add(&view, &mut Parser::new());
         Record::of(&view, &mut Parser::new());

@@ -1,7 +1,7 @@
 //! What the index can say about a query: a superset of the lines it matches.
 
 use super::leaf::{FieldTest, Leaf, Node, Target, Words};
-use crate::parse::{Role, Scope, Severity, Term, id_of, role_of, severity_word};
+use crate::parse::{Role, Scope, Severity, Term, id_of, pattern_word, role_of, severity_word};
 
 /// Which lines may match, in terms of the index's two tables. Always a superset.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +82,7 @@ fn of_leaf(leaf: &Leaf) -> Candidates {
             let classes = (0..=6).filter(|&class| range.clone().any(|n| Severity(n).class() == class));
             Candidates::or(classes.map(|class| Candidates::Word(severity_word(class))))
         }
+        Leaf::Pattern(pattern) => Candidates::Word(pattern_word(*pattern)),
         Leaf::Service(words) => of_words(words, Scope::service()),
         Leaf::Text { words, id } => {
             let id = id.as_deref().map(|id| Candidates::Id(id_of(id)));

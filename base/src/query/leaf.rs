@@ -5,8 +5,8 @@ use super::ast::{Bound, Expr, Test};
 use crate::frame::Resource;
 use crate::parse::{
     Number, Role, Scope, Severity, Term, Token, Value, canonical, looks_like_id, role_of, tokens,
-    tokens_lossy,
 };
+use crate::pattern::PatternId;
 use std::cmp::Ordering;
 use std::ops::{ControlFlow, RangeInclusive};
 
@@ -25,7 +25,9 @@ pub(super) enum Node {
 pub(super) enum Leaf {
     /// The severity is in this range; an unspecified one is in none.
     Severity(RangeInclusive<u8>),
-    /// The line's service.
+    /// The record's pattern is this one.
+    Pattern(PatternId),
+    /// The record's service.
     Service(Words),
     /// Body, exception, or all of a plain line; an id also in trace, span and request ids.
     Text { words: Words, id: Option<Box<[u8]>> },
@@ -106,6 +108,10 @@ fn leaf_of_text(test: &Test) -> Leaf {
 fn leaf_of_field(field: &str, test: &Test) -> Leaf {
     let special = match field {
         "level" => severities(test).map(Leaf::Severity),
+        "pattern" => match test {
+            Test::Words(text) => text.parse().ok().map(Leaf::Pattern),
+            _ => None,
+        },
         "service" => match test {
             Test::Words(text) => Some(Leaf::Service(Words::new(text))),
             _ => None,
@@ -162,7 +168,7 @@ fn named_severities(text: &str) -> Option<RangeInclusive<u8>> {
 impl Leaf {
     /// Whether the view alone decides this leaf.
     pub(super) fn needs_line(&self) -> bool {
-        !matches!(self, Self::Severity(_) | Self::Service(_))
+        !matches!(self, Self::Severity(_) | Self::Pattern(_) | Self::Service(_))
     }
 
     /// Whether fields that the source gives to all its lines count.
@@ -184,7 +190,7 @@ impl Leaf {
         scratch: &mut Vec<u8>,
     ) -> bool {
         match self {
-            Self::Severity(_) | Self::Service(_) => false,
+            Self::Severity(_) | Self::Pattern(_) | Self::Service(_) => false,
             Self::Text { words, id } => match role {
                 Role::Body | Role::Exception => words.matches(value, scratch),
                 Role::Trace | Role::Span | Role::Request => {
@@ -199,12 +205,12 @@ impl Leaf {
         }
     }
 
-    /// Whether a plain line makes the leaf true.
-    pub(super) fn matches_plain(&self, line: &[u8], scratch: &mut Vec<u8>) -> bool {
+    /// Whether all the text of a record that is no JSON object makes the leaf true.
+    pub(super) fn matches_text(&self, text: &str, scratch: &mut Vec<u8>) -> bool {
         match self {
-            Self::Text { words, .. } => words.in_bytes(line, scratch) || words.number_in(line),
-            Self::Trace { words, in_plain_text, .. } => *in_plain_text && words.in_bytes(line, scratch),
-            Self::Severity(_) | Self::Service(_) | Self::Field { .. } => false,
+            Self::Text { words, .. } => words.in_text(text, scratch) || words.number_in(text),
+            Self::Trace { words, in_plain_text, .. } => *in_plain_text && words.in_text(text, scratch),
+            Self::Severity(_) | Self::Pattern(_) | Self::Service(_) | Self::Field { .. } => false,
         }
     }
 }
@@ -294,7 +300,7 @@ impl Words {
 
     pub(super) fn matches(&self, value: Value<'_>, scratch: &mut Vec<u8>) -> bool {
         match value {
-            Value::Str(text) => self.in_text(text, scratch) || self.number_in(text.as_bytes()),
+            Value::Str(text) => self.in_text(text, scratch) || self.number_in(text),
             Value::Bool(b) => self.boolean == Some(b),
             _ => Number::of(value).is_some_and(|number| self.is_number(number)),
         }
@@ -305,14 +311,8 @@ impl Words {
         tokens(text, scratch, |token| self.advance(&mut reached, token)).is_break()
     }
 
-    fn in_bytes(&self, text: &[u8], scratch: &mut Vec<u8>) -> bool {
-        let mut reached = 0;
-        tokens_lossy(text, scratch, |token| self.advance(&mut reached, token)).is_break()
-    }
-
-    fn number_in(&self, text: &[u8]) -> bool {
-        let said = || std::str::from_utf8(text).ok().and_then(Number::from_text);
-        self.number.is_some() && said().is_some_and(|number| self.is_number(number))
+    fn number_in(&self, text: &str) -> bool {
+        self.number.is_some() && Number::from_text(text).is_some_and(|number| self.is_number(number))
     }
 
     fn is_number(&self, number: Number) -> bool {

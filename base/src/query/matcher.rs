@@ -1,12 +1,12 @@
 //! The matcher: the one definition of what a query means.
 //!
-//! What the view alone decides is decided first; when that is enough the line is not read. Otherwise one walk over
-//! the line shows every field to every leaf still open.
+//! What the view alone decides is decided first; when that is enough the record is not read. Otherwise one reading of
+//! the record shows every field to every leaf still open.
 
 use super::leaf::{Leaf, Node, compile};
 use super::prefilter::{self, Prefilter, SourceFields};
 use super::{Query, leaf};
-use crate::parse::{LineView, Parser, Role, Shape, Value};
+use crate::parse::{FieldOrText, Parser, RecordView, Role, Said, Value, hides_words};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -67,27 +67,30 @@ impl Matcher {
     }
 
     /// Whether the query matches this line.
-    pub fn matches(&mut self, view: &LineView<'_>) -> bool {
+    pub fn matches(&mut self, view: &RecordView<'_>) -> bool {
         let (program, state) = (&*self.program, &mut self.state);
         let by_source = state.judge_view(program, view);
         if let Some(decided) = evaluate(&program.node, &state.known) {
             return decided;
         }
-        if !by_source && program.line_filter.as_ref().is_some_and(|filter| !filter.is_match(view.text)) {
+        let filter =
+            program.line_filter.as_ref().filter(|_| !by_source && !hides_words(view.text, view.layout));
+        if filter.is_some_and(|filter| !filter.is_match(view.text)) {
             return false;
         }
-        state.judge_line(program, view.text);
+        state.judge_record(program, view);
         evaluate(&program.node, &state.known).unwrap_or(false)
     }
 }
 
 impl State {
     /// Returns whether a field of the source has made a leaf true.
-    fn judge_view(&mut self, program: &Program, view: &LineView<'_>) -> bool {
+    fn judge_view(&mut self, program: &Program, view: &RecordView<'_>) -> bool {
         let mut by_source = false;
         for (known, leaf) in self.known.iter_mut().zip(&program.leaves) {
             *known = match leaf {
                 Leaf::Severity(range) => Some(range.contains(&view.severity.0)),
+                Leaf::Pattern(pattern) => Some(view.pattern == *pattern),
                 Leaf::Service(words) => Some(words.matches(Value::Str(view.service), &mut self.scratch)),
                 leaf if leaf.reads_source()
                     && leaf::source_matches(leaf, view.resource, &mut self.scratch) =>
@@ -102,26 +105,34 @@ impl State {
     }
 
     /// Decides all leaves that are open.
-    fn judge_line(&mut self, program: &Program, line: &[u8]) {
+    fn judge_record(&mut self, program: &Program, view: &RecordView<'_>) {
         let (known, scratch) = (&mut self.known, &mut self.scratch);
-        let mut judge = |path: &str, role: Role, value: Value<'_>| {
+        let mut judge = |matches: &mut dyn FnMut(&Leaf, &mut Vec<u8>) -> bool| {
             let mut open = false;
             for (known, leaf) in known.iter_mut().zip(&program.leaves) {
                 if known.is_none() {
-                    *known = leaf.matches_field(path, role, value, scratch).then_some(true);
+                    *known = matches(leaf, scratch).then_some(true);
                     open |= known.is_none();
                 }
             }
             if open { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
-        let shape = match program.reads_role {
-            true => self.parser.fields(line, |field, value| judge(field.path, field.role, value)),
-            false => self.parser.walk(line, |path, value| judge(path, Role::Other, value)),
-        };
-        for (known, leaf) in known.iter_mut().zip(&program.leaves) {
-            let plain = || shape == Shape::Plain && leaf.matches_plain(line, scratch);
-            *known = Some(known.unwrap_or_else(plain));
+        if program.reads_role {
+            self.parser.fields(view.text, view.layout, |said| match said {
+                FieldOrText::Text(text) => judge(&mut |leaf, scratch| leaf.matches_text(text, scratch)),
+                FieldOrText::Field(field, value) => {
+                    judge(&mut |leaf, scratch| leaf.matches_field(field.path, field.role, value, scratch))
+                }
+            });
+        } else {
+            self.parser.each(view.text, view.layout, |said| match said {
+                Said::Text(text) => judge(&mut |leaf, scratch| leaf.matches_text(text, scratch)),
+                Said::Field(path, value) => {
+                    judge(&mut |leaf, scratch| leaf.matches_field(path, Role::Other, value, scratch))
+                }
+            });
         }
+        self.known.iter_mut().for_each(|known| *known = Some(known.unwrap_or(false)));
     }
 }
 

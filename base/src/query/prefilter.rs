@@ -6,9 +6,11 @@
 
 use super::leaf::{FieldTest, Leaf, Node, Target, Words};
 use crate::parse::Role;
-use memchr::memmem;
+use memchr::{memchr, memmem};
 use regex::bytes::Regex;
 
+/// Colours may stand inside of words.
+const ESCAPE: u8 = 0x1b;
 /// Shorter texts are found in nearly every line.
 const BYTES_MIN: usize = 3;
 /// More alternatives than this cost more than they save.
@@ -25,7 +27,8 @@ pub(super) enum SourceFields {
     DoNot,
 }
 
-/// Finds what the text of a matching line must contain: one of some tokens in any case, or an escape that may hide one.
+/// Finds what the text of a matching line must contain: one of some tokens in any case, or an escape or a colour that may
+/// hide one.
 #[derive(Debug)]
 pub struct Prefilter {
     needles: Vec<Needle>,
@@ -55,6 +58,7 @@ impl Prefilter {
     pub fn is_match(&self, text: &[u8]) -> bool {
         self.needles.iter().any(|needle| needle.is_in(text))
             || memmem::find(text, br"\u").is_some()
+            || memchr(ESCAPE, text).is_some()
             || (self.kelvin_sign && memmem::find(text, "\u{212a}".as_bytes()).is_some())
     }
 }

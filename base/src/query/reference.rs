@@ -1,22 +1,26 @@
 //! The meaning of a query written down as plainly as possible, over `serde_json` values: the oracle of the matcher.
 
 use super::ast::{Bound, Expr, Term, Test};
-use crate::parse::{LineView, Number, Role, Severity, canonical, looks_like_id, role_of};
+use crate::parse::{Number, Parser, RecordView, Role, Said, Severity, canonical, looks_like_id, role_of};
+use crate::pattern::PatternId;
 use serde_json::Value;
 use std::cmp::Ordering;
+use std::ops::ControlFlow;
 
 /// A line as the oracle sees it.
 enum Line {
     Json(Vec<(String, Value)>),
-    Plain(String),
+    /// All of a text, and the fields that its layout finds in it: what these are is the reading's to say.
+    Plain(String, Vec<(String, Value)>),
 }
 
 /// Whether `expr` matches.
-pub(super) fn matches(expr: &Expr, view: &LineView<'_>) -> bool {
-    eval(expr, view, &read(view.text))
+pub(super) fn matches(expr: &Expr, view: &RecordView<'_>) -> bool {
+    eval(expr, view, &read(view))
 }
 
-fn read(text: &[u8]) -> Line {
+fn read(view: &RecordView<'_>) -> Line {
+    let text = view.text;
     let object = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).trim_ascii();
     match serde_json::from_slice::<Value>(object) {
         Ok(Value::Object(fields)) => {
@@ -26,9 +30,23 @@ fn read(text: &[u8]) -> Line {
             }
             Line::Json(flat)
         }
-        // What is not UTF-8 separates, and so does the replacement character.
-        _ => Line::Plain(String::from_utf8_lossy(text).into_owned()),
+        _ => read_text(view),
     }
+}
+
+fn read_text(view: &RecordView<'_>) -> Line {
+    let (mut whole, mut fields) = (String::new(), Vec::new());
+    Parser::new().each(view.text, view.layout, |said| {
+        match said {
+            Said::Text(text) => whole = text.to_owned(),
+            Said::Field(path, crate::parse::Value::Str(text)) => {
+                fields.push((path.to_owned(), Value::from(text)))
+            }
+            Said::Field(path, value) => panic!("no text: {path} {value:?}"),
+        }
+        ControlFlow::Continue(())
+    });
+    Line::Plain(whole, fields)
 }
 
 fn flatten(path: String, value: Value, out: &mut Vec<(String, Value)>) {
@@ -42,7 +60,7 @@ fn flatten(path: String, value: Value, out: &mut Vec<(String, Value)>) {
     }
 }
 
-fn eval(expr: &Expr, view: &LineView<'_>, line: &Line) -> bool {
+fn eval(expr: &Expr, view: &RecordView<'_>, line: &Line) -> bool {
     match expr {
         Expr::All => true,
         Expr::Not(inner) => !eval(inner, view, line),
@@ -58,18 +76,27 @@ fn bare(test: &Test, line: &Line) -> bool {
         return false;
     };
     match line {
-        Line::Plain(plain) => scalar(test, &Value::String(plain.clone())),
-        Line::Json(fields) => fields.iter().any(|(path, value)| match role_of(path) {
-            Role::Body | Role::Exception => scalar(test, value),
-            Role::Trace | Role::Span | Role::Request => looks_like_id(text) && same_id(text, value),
-            _ => false,
-        }),
+        Line::Plain(plain, fields) => {
+            scalar(test, &Value::String(plain.clone())) || bare_in_fields(test, text, fields)
+        }
+        Line::Json(fields) => bare_in_fields(test, text, fields),
     }
 }
 
-fn of_field(field: &str, test: &Test, view: &LineView<'_>, line: &Line) -> bool {
+fn bare_in_fields(test: &Test, text: &str, fields: &[(String, Value)]) -> bool {
+    fields.iter().any(|(path, value)| match role_of(path) {
+        Role::Body | Role::Exception => scalar(test, value),
+        Role::Trace | Role::Span | Role::Request => looks_like_id(text) && same_id(text, value),
+        _ => false,
+    })
+}
+
+fn of_field(field: &str, test: &Test, view: &RecordView<'_>, line: &Line) -> bool {
     match (field, test) {
         ("level", _) if level(test, view.severity).is_some() => level(test, view.severity) == Some(true),
+        ("pattern", Test::Words(text)) if text.parse::<PatternId>().is_ok() => {
+            text.parse() == Ok(view.pattern)
+        }
         ("service", Test::Words(_)) => scalar(test, &Value::from(view.service)),
         ("trace", Test::Words(text)) if canonical(text, &mut Vec::new()).is_some() => trace(text, line),
         _ => fields(field, view, line)
@@ -81,18 +108,21 @@ fn of_field(field: &str, test: &Test, view: &LineView<'_>, line: &Line) -> bool 
 fn trace(text: &str, line: &Line) -> bool {
     let id = canonical(text, &mut Vec::new()).map(<[u8]>::to_vec).unwrap_or_default();
     match line {
-        Line::Plain(plain) => id.len() >= 16 && id.iter().all(u8::is_ascii_hexdigit) && adjacent(text, plain),
-        Line::Json(fields) => fields.iter().any(|(path, value)| {
+        Line::Plain(plain, _) if is_hex(&id) && adjacent(text, plain) => true,
+        Line::Plain(_, fields) | Line::Json(fields) => fields.iter().any(|(path, value)| {
             matches!(role_of(path), Role::Trace | Role::Request) && same_id(text, value)
         }),
     }
 }
 
+fn is_hex(id: &[u8]) -> bool {
+    id.len() >= 16 && id.iter().all(u8::is_ascii_hexdigit)
+}
+
 /// The fields a test on `field` may look at: the source's too, where they count.
-fn fields(field: &str, view: &LineView<'_>, line: &Line) -> Vec<(String, Value)> {
+fn fields(field: &str, view: &RecordView<'_>, line: &Line) -> Vec<(String, Value)> {
     let mut all = match line {
-        Line::Json(fields) => fields.clone(),
-        Line::Plain(_) => Vec::new(),
+        Line::Json(fields) | Line::Plain(_, fields) => fields.clone(),
     };
     if !matches!(field, "user" | "trace") {
         all.push(("host".into(), Value::from(view.resource.host.as_str())));

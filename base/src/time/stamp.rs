@@ -70,6 +70,12 @@ impl Stamp {
         Some((Self { date: Date::MonthDay(month, day), nanos, zone: None }, 5 + used))
     }
 
+    /// The same, later by a part of a second that was written apart from it.
+    pub fn plus_nanos(self, nanos: i64) -> Self {
+        let within = (0..SECOND).contains(&nanos) && self.nanos % SECOND == 0;
+        Self { nanos: if within { self.nanos + nanos } else { self.nanos }, ..self }
+    }
+
     /// Whether it names a point in time without help: nothing is missing.
     pub fn is_complete(&self) -> bool {
         matches!(self.date, Date::Full(_)) && self.zone.is_some()
@@ -227,7 +233,8 @@ fn epoch(text: &[u8], run: usize) -> Option<(Stamp, usize)> {
 /// daemontools' `@` and 24 hex digits: seconds of TAI from 2^62 on, and nanoseconds. Leap seconds as `tai64nlocal`
 /// counts them: ten.
 fn tai64n(text: &[u8]) -> Option<(Stamp, usize)> {
-    let hex = std::str::from_utf8(text.get(1..25)?).ok()?;
+    let hex = text.get(1..25).filter(|hex| hex.iter().all(u8::is_ascii_hexdigit))?;
+    let hex = std::str::from_utf8(hex).ok()?;
     let seconds = i64::from_str_radix(&hex[..16], 16).ok()?.checked_sub(1 << 62)? - 10;
     let nanos = i64::from_str_radix(&hex[16..], 16).ok().filter(|n| (0..SECOND).contains(n))?;
     let time = seconds.checked_mul(SECOND)?.checked_add(nanos)?;
@@ -489,6 +496,8 @@ mod tests {
             "@4000",
             "01/02/2026 10:00:00",
             "99999999999999999999",
+            "9999999999999999999",
+            "@\u{1ee05}\u{e0100} \u{1ee39}\u{10418}aA \u{ff21}",
         ] {
             assert_eq!(read(text, ""), None, "{text}");
         }

@@ -8,7 +8,7 @@ use crate::open::{LineRef, OpenRun};
 use crate::seal::SealedRun;
 use crate::set::BlockSet;
 use crate::split::read::SplitReader;
-use logweir_base::parse::LineView;
+use logweir_base::parse::RecordView;
 use logweir_base::query::Candidates;
 use logweir_base::time::Timestamp;
 use std::io;
@@ -145,7 +145,7 @@ impl Cursor {
     }
 
     /// The next line, to be judged; `None` when there is none.
-    pub(super) fn view(&self) -> Option<LineView<'_>> {
+    pub(super) fn view(&self) -> Option<RecordView<'_>> {
         let at = peek(&self.left, self.order)?;
         Some(match &self.lines {
             Lines::Block(blocks, block) => block.view(&block.rows[at], blocks.names()),

@@ -11,6 +11,7 @@
 
 mod cursor;
 
+use crate::block::Block;
 use crate::codec::Unpacker;
 use crate::line::{Hit, LineKey};
 use crate::split::{OpenSplits, Split};
@@ -194,7 +195,7 @@ impl Search<'_> {
         };
         self.summary.blocks_decoded += 1;
         match blocks.unpack(index, &mut self.unpacker) {
-            Ok(block) if self.matcher.prefilter().is_some_and(|it| !it.is_match(&block.text)) => {
+            Ok(block) if self.rules_out(&block) => {
                 self.push_blocks(blocks);
             }
             Ok(block) => self.push_lines(Cursor::over_block(blocks, block, self.request)),
@@ -204,6 +205,12 @@ impl Search<'_> {
             }
         }
         ControlFlow::Continue(())
+    }
+
+    /// Whether the text of a block shows that no line in it matches.
+    fn rules_out(&self, block: &Block) -> bool {
+        let filter = self.matcher.prefilter();
+        filter.is_some_and(|filter| !filter.is_match(&block.text)) && !block.hides_words()
     }
 
     /// Judges lines until something else comes first.

@@ -12,7 +12,7 @@
 //!
 //! footer:
 //!  0  magic 4, length 4   of its skippable frame (length is 88)
-//!  8  version          4  VERSION; another one is refused
+//!  8  version          4  VERSION, or an earlier one from 1 on; a later one is refused
 //! 12  zero             4
 //! 16  rows             8 + 8   offset and length of what is inside the frame
 //! 32  id table         8 + 8
@@ -32,6 +32,8 @@
 //!   words: files, each its name and length, in the order they stand in
 //!   page checksums: of the id table, then of the words: count, each the crc32c of 4 KiB (the last one shorter)
 //! ```
+//! Version 1 had no layouts and no patterns, and knew less of what is in a text: its index is not used, its blocks are read.
+//!
 //! Checksums: a block's frame and rows have their own, the index has one a page, meta and footer one each. The only
 //! bytes without one are the heads of skippable frames, which nobody here reads.
 
@@ -47,7 +49,7 @@ use std::io;
 use std::sync::Arc;
 
 /// Version of everything drawn above and in the files it names.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 pub(crate) const FOOTER_BYTES: usize = 96;
 const SKIPPABLE: u32 = 0x184D_2A5E;
 const END_MARK: &[u8; 8] = b"LOGWEIR\n";
@@ -67,6 +69,7 @@ pub(crate) struct Footer {
     pub(crate) words: Section,
     pub(crate) meta: Section,
     pub(crate) meta_crc: u32,
+    pub(crate) version: u32,
 }
 
 /// What a split says of itself.
@@ -110,7 +113,7 @@ impl Footer {
     pub(crate) fn encode(&self) -> [u8; FOOTER_BYTES] {
         let mut out = [0; FOOTER_BYTES];
         out[..8].copy_from_slice(&skippable_head(88).expect("88 is short"));
-        out[8..12].copy_from_slice(&VERSION.to_le_bytes());
+        out[8..12].copy_from_slice(&self.version.to_le_bytes());
         for (i, section) in [self.rows, self.ids, self.words, self.meta].iter().enumerate() {
             out[16 + 16 * i..24 + 16 * i].copy_from_slice(&section.at.to_le_bytes());
             out[24 + 16 * i..32 + 16 * i].copy_from_slice(&section.len.to_le_bytes());
@@ -128,13 +131,14 @@ impl Footer {
         if &bytes[88..] != END_MARK || crc32c::crc32c(&bytes[..84]) != u32_at(84) {
             return Err(damaged("footer is not what was written"));
         }
-        if u32_at(8) != VERSION {
-            let why = format!("split format version {}, this program reads {VERSION}", u32_at(8));
+        let version = u32_at(8);
+        if !(1..=VERSION).contains(&version) {
+            let why = format!("split format version {version}, this program reads 1 to {VERSION}");
             return Err(io::Error::new(io::ErrorKind::Unsupported, why));
         }
         let section = |i: usize| Section { at: u64_at(16 + 16 * i), len: u64_at(24 + 16 * i) };
         let (rows, ids, words, meta) = (section(0), section(1), section(2), section(3));
-        Ok(Self { rows, ids, words, meta, meta_crc: u32_at(80) })
+        Ok(Self { rows, ids, words, meta, meta_crc: u32_at(80), version })
     }
 
     /// Reads and checks the footer. Errors: `InvalidData` when damaged, `Unsupported` for another version.

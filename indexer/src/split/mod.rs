@@ -46,6 +46,9 @@ pub(crate) struct SplitInfo {
     pub received_max: Timestamp,
     /// Made of other splits; it is not merged again.
     pub merged: bool,
+    /// Version of its format; splits of different ones are not merged.
+    #[serde(default = "first_version")]
+    pub version: u32,
 }
 
 /// A split that the manifest names. Its file goes when it was removed from the manifest and its last reader is done.
@@ -61,11 +64,12 @@ impl SplitInfo {
     /// What there is to say of the split file `name`, from the file itself.
     pub(crate) fn of_file(dir: &SharedDir, name: &str) -> io::Result<(Self, Meta)> {
         let file = dir.open(name)?;
-        let meta = Meta::read(file.as_ref(), &Footer::read(file.as_ref())?)?;
-        Ok((Self::new(name.to_owned(), file.len()?, &meta), meta))
+        let footer = Footer::read(file.as_ref())?;
+        let meta = Meta::read(file.as_ref(), &footer)?;
+        Ok((Self::new(name.to_owned(), file.len()?, &meta, footer.version), meta))
     }
 
-    fn new(name: String, bytes: u64, meta: &Meta) -> Self {
+    fn new(name: String, bytes: u64, meta: &Meta, version: u32) -> Self {
         Self {
             name,
             first: meta.first,
@@ -77,6 +81,7 @@ impl SplitInfo {
             received_min: meta.received.0,
             received_max: meta.received.1,
             merged: meta.merged,
+            version,
         }
     }
 
@@ -84,6 +89,11 @@ impl SplitInfo {
     pub(crate) fn contains(&self, other: &Self) -> bool {
         self.first <= other.first && other.last <= self.last
     }
+}
+
+/// What manifests that do not say it speak of.
+fn first_version() -> u32 {
+    1
 }
 
 /// The file of the split that stands for the records from `first` to `last`.

@@ -1,6 +1,6 @@
 //! Reading a split: tables once, then only the pages and blocks that a search asks for.
 
-use super::format::{Footer, Meta};
+use super::format::{Footer, Meta, VERSION};
 use super::ids;
 use super::pages::Pages;
 use super::words::Words;
@@ -17,6 +17,7 @@ use std::sync::{Arc, OnceLock};
 pub(crate) struct SplitReader {
     file: Arc<dyn File>,
     pub(crate) meta: Meta,
+    version: u32,
     /// Where each block's frame and rows stand.
     places: Vec<(u64, u64)>,
     /// The blocks of each run.
@@ -50,7 +51,8 @@ impl SplitReader {
         let ids = Pages::new(file.clone(), footer.ids, std::mem::take(&mut meta.id_pages));
         let word_pages = Pages::new(file.clone(), footer.words, std::mem::take(&mut meta.word_pages));
         let word_pages = Arc::new(word_pages);
-        Ok(Self { file, meta, places, runs, ids, word_pages, words: OnceLock::new() })
+        let version = footer.version;
+        Ok(Self { file, meta, version, places, runs, ids, word_pages, words: OnceLock::new() })
     }
 
     pub(crate) fn block_count(&self) -> usize {
@@ -73,6 +75,9 @@ impl SplitReader {
     /// The blocks that may hold a matching line. Errors: `InvalidData` when a part of the index is damaged.
     pub(crate) fn candidates(&self, candidates: &Candidates) -> io::Result<BlockSet> {
         let count = self.block_count();
+        if self.version < VERSION {
+            return Ok(BlockSet::all(count));
+        }
         Ok(match candidates {
             Candidates::All => BlockSet::all(count),
             Candidates::None => BlockSet::none(count),

@@ -1,6 +1,6 @@
 //! Writing a split: `NAME.tmp`, sync, rename, directory sync. Only then may the manifest name it (R10).
 
-use super::format::{Footer, Meta, RunMeta, Section, skippable_head};
+use super::format::{Footer, Meta, RunMeta, Section, VERSION, skippable_head};
 use super::ids::{self, IdShape, Spare};
 use super::words::{Files, WordsBuilder};
 use super::{SplitInfo, file_name, pages};
@@ -141,13 +141,14 @@ impl<'a> SplitWriter<'a> {
         };
         let bytes = meta.encode();
         let at = self.section(bytes.len() as u64, |writer| writer.put(&bytes))?;
-        let footer = Footer { rows, ids, words, meta: at, meta_crc: crc32c::crc32c(&bytes) };
+        let meta_crc = crc32c::crc32c(&bytes);
+        let footer = Footer { rows, ids, words, meta: at, meta_crc, version: VERSION };
         self.put(&footer.encode())?;
         self.flush()?;
         self.file.sync()?;
         self.dir.rename(&tmp(self.name), self.name)?;
         self.dir.sync()?;
-        Ok(SplitInfo::new(self.name.to_owned(), self.at, &meta))
+        Ok(SplitInfo::new(self.name.to_owned(), self.at, &meta, VERSION))
     }
 
     fn section(&mut self, len: u64, fill: impl FnOnce(&mut Self) -> io::Result<()>) -> io::Result<Section> {

@@ -134,8 +134,10 @@ fn i04_orphans_and_empty_files_are_removed_at_open() {
     dir.put("00000000000000fd-00000000000000fd.split.tmp", b"half");
     dir.put("manifest.tmp", b"half");
     dir.put("lock", b"");
+    let patterns = "patterns-0000000000000003";
+    dir.put("patterns-00000000000000ff", &dir.contents(patterns).expect("it is"));
     let indexer = open(&dir, &tiny());
-    assert_eq!(dir.list().expect("lists"), [name.as_str(), "lock", "manifest"]);
+    assert_eq!(dir.list().expect("lists"), [name.as_str(), "lock", "manifest", patterns]);
     assert_eq!(all(&indexer.store()), model(&entries, &request("*")));
 }
 
@@ -143,27 +145,27 @@ fn i04_orphans_and_empty_files_are_removed_at_open() {
 #[test]
 fn s10_another_version_is_refused() {
     let (dir, _, name) = one_split();
-    let refuse = |dir: &SimDir, what: &str| {
+    let refuse = |dir: &SimDir, version: &str, what: &str| {
         let shared: SharedDir = Arc::new(dir.clone());
         let error = Indexer::open(shared, JOURNAL, tiny()).err().expect("refused");
-        assert!(error.to_string().contains("version 2"), "{what}: {error}");
+        assert!(error.to_string().contains(version), "{what}: {error}");
     };
     let mut split = dir.contents(&name).expect("it is");
     let footer = split.len() - crate::split::format::FOOTER_BYTES;
-    split[footer + 8] = 2;
+    split[footer + 8] = 3;
     let crc = crc32c::crc32c(&split[footer..footer + 84]);
     split[footer + 84..footer + 88].copy_from_slice(&crc.to_le_bytes());
     let newer = dir.crash(logweir_base::dir::sim::Survival::Everything);
     newer.put(&name, &split);
-    refuse(&newer, "a split");
+    refuse(&newer, "version 3", "a split");
     newer.remove("manifest").expect("removes");
-    refuse(&newer, "a split without a manifest");
+    refuse(&newer, "version 3", "a split without a manifest");
     let mut manifest = dir.contents("manifest").expect("it is");
     manifest[8] = 2;
     let crc = crc32c::crc32c(&manifest[..12]);
     manifest[12..16].copy_from_slice(&crc.to_le_bytes());
     dir.put("manifest", &manifest);
-    refuse(&dir, "a manifest");
+    refuse(&dir, "version 2", "a manifest");
 }
 
 /// S10: a split that the first version wrote is read for ever.

@@ -83,7 +83,7 @@ fn lines_with(position: u64, second: i64, of: u8, texts: &[&[u8]], metas: &[Line
         payload: Bytes::from(payload),
     };
     let looked = look(&batch, resource(of), at_second(second), &mut Parser::new()).expect("a good batch");
-    entry(position, second, EntryBody::Lines(looked))
+    entry(position, second, EntryBody::Records(looked))
 }
 
 fn gap(position: u64, second: i64, of: u8, reason: &str) -> Arc<Entry> {
@@ -161,8 +161,8 @@ fn model(entries: &[Arc<Entry>], request: &SearchRequest) -> Vec<Found> {
     let mut found = Vec::new();
     for entry in entries {
         match &entry.body {
-            EntryBody::Lines(batch) => {
-                for (number, line) in (0u32..).zip(&batch.lines) {
+            EntryBody::Records(batch) => {
+                for (number, line) in (0u32..).zip(&batch.records) {
                     let view = batch.view(line);
                     if matcher.matches(&view) {
                         let raw = &batch.text[line.at as usize..(line.at + line.len) as usize];
@@ -218,11 +218,13 @@ fn model(entries: &[Arc<Entry>], request: &SearchRequest) -> Vec<Found> {
 
 fn matches_gap(matcher: &mut Matcher, entry: &Entry, gap: &Gap, resource: &Arc<Resource>) -> bool {
     let text = gap_text(gap, resource);
-    matcher.matches(&logweir_base::parse::LineView {
+    matcher.matches(&logweir_base::parse::RecordView {
         text: &text,
         time: entry.received,
         severity: logweir_base::parse::Severity::WARN,
         service: resource.service(),
         resource,
+        layout: Default::default(),
+        pattern: Default::default(),
     })
 }

@@ -13,7 +13,7 @@ use crate::route::{Lane, Routes};
 use crate::{OpenError, Router};
 use logweir_base::batch::LineMeta;
 use logweir_base::dir::SharedDir;
-use logweir_base::entry::{Entry, EntryBody, Follower, FollowerError, LineBatch};
+use logweir_base::entry::{Entry, EntryBody, Follower, FollowerError, RecordBatch};
 use std::fmt;
 use std::io::{self, Write};
 
@@ -67,30 +67,30 @@ fn boxed(sink: impl Follower + 'static) -> Box<dyn Follower> {
     Box::new(sink)
 }
 
-/// Writes the lines of an entry that are for this sink.
+/// Writes the records of an entry that are for this sink.
 fn write_entry(entry: &Entry, lane: &mut Lane, out: &mut impl Write) -> io::Result<()> {
     lane.refresh();
     match &entry.body {
-        EntryBody::Lines(lines) => write_lines(lines, lane, out),
+        EntryBody::Records(batch) => write_records(batch, lane, out),
         _ => Ok(()),
     }
 }
 
 /// Fast path: neighbours in the shared text go out in one piece, uncopied when they are long.
-fn write_lines(batch: &LineBatch, lane: &mut Lane, out: &mut impl Write) -> io::Result<()> {
+fn write_records(batch: &RecordBatch, lane: &mut Lane, out: &mut impl Write) -> io::Result<()> {
     let mut span = 0..0;
-    for line in &batch.lines {
-        if !lane.takes(&batch.view(line)) {
+    for record in &batch.records {
+        if !lane.takes(&batch.view(record)) {
             continue;
         }
-        let (at, end) = (line.at as usize, (line.at + line.len) as usize);
+        let (at, end) = (record.at as usize, (record.at + record.len) as usize);
         if span.end != at {
             out.write_all(&batch.text[span])?;
             span = at..at;
         }
         span.end = end;
         // Parts of an over-long line are written without a break; anything else ends with one.
-        if !batch.text[..end].ends_with(b"\n") && !line.meta.has(LineMeta::PART) {
+        if !batch.text[..end].ends_with(b"\n") && !record.meta.has(LineMeta::PART) {
             out.write_all(&batch.text[span])?;
             out.write_all(b"\n")?;
             span = end..end;

@@ -3,7 +3,7 @@
 use super::file::FileSink;
 use super::state::StateFile;
 use super::tcp::TcpSink;
-use super::{Context, write_lines};
+use super::{Context, write_records};
 use crate::config::RouteConfig;
 use crate::feed::Feed;
 use crate::route::Routes;
@@ -51,7 +51,7 @@ fn entry(position: u64) -> Arc<Entry> {
     let resource = Arc::new(Resource::default());
     let lines = look(&batch, resource, Timestamp(0), &mut Parser::new()).expect("sound");
     let (position, received, config) = (Position(position), Timestamp(0), ConfigVersion(0));
-    Arc::new(Entry { position, received, config, body: EntryBody::Lines(lines) })
+    Arc::new(Entry { position, received, config, body: EntryBody::Records(lines) })
 }
 
 fn text_until(position: u64) -> String {
@@ -167,12 +167,12 @@ fn a_tcp_sink_sends_its_lines_and_sends_again_after_a_lost_connection() {
 
 #[test]
 fn lines_end_with_a_newline_and_parts_do_not() {
-    let EntryBody::Lines(mut lines) = entry(1).body.clone() else { panic!("lines") };
+    let EntryBody::Records(mut lines) = entry(1).body.clone() else { panic!("lines") };
     let batch = batch(1, Epoch(1), 0, &["part ", "last", "end"]);
     lines = look(&batch, lines.resource, Timestamp(0), &mut Parser::new()).expect("sound");
-    lines.lines[0].meta = LineMeta::part(0, false);
-    lines.lines[1].meta = LineMeta::part(1, true);
+    lines.records[0].meta = LineMeta::part(0, false);
+    lines.records[1].meta = LineMeta::part(1, true);
     let mut out = Vec::new();
-    write_lines(&lines, &mut routes().to_sink("out"), &mut out).expect("memory");
+    write_records(&lines, &mut routes().to_sink("out"), &mut out).expect("memory");
     assert_eq!(String::from_utf8_lossy(&out), "part last\nend\n");
 }

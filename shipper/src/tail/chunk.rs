@@ -6,6 +6,7 @@
 //!
 //! Limits: a turn reads at most [`CHUNK_BYTES`]; the pool keeps at most [`POOL_BUFFERS`].
 
+use super::hold::{Ending, Unsent, begins, close_groups};
 use super::source::{Sent, Source};
 use crate::framer::{AtEnd, Framed, frame};
 use crate::identity::{HEAD_BYTES_MAX, Observed, RING_BYTES, TAIL_BYTES, hash, hash_before};
@@ -13,6 +14,7 @@ use crate::redact::Redactor;
 use bytes::Bytes;
 use logweir_base::batch::{Batch, Codec, LINE_BYTES_MAX, LineMeta, TEXT_BYTES_MAX};
 use logweir_base::ids::{Epoch, Offset};
+use logweir_base::multiline::Joiner;
 use memchr::memchr;
 use rustix::fs::SeekFrom;
 use rustix::io::Errno;
@@ -26,17 +28,42 @@ pub const CHUNK_BYTES: usize = LINE_BYTES_MAX;
 /// zstd level: 475-500 MB per CPU-second at 5.8-6.4x; higher levels buy nothing on logs (LIMITS section 4).
 const ZSTD_LEVEL: i32 = 1;
 const POOL_BUFFERS: usize = 6;
+/// So much that was left is rather read again than looked behind.
+const REREAD_BYTES: u64 = 16 << 10;
 
 /// What a look at a file has found.
 pub enum Look {
-    /// Nothing new, or an incomplete line that ends here.
-    Idle(Offset),
+    /// Nothing to send: what there is waits.
+    Idle(Unsent),
     /// Not the file it was: truncated, rolled back or rewritten.
     Changed,
     /// Nothing is stored up to this offset.
     Hole(Offset, Sent),
     /// Lines.
-    Lines(Batch, Sent, Framed),
+    Lines(Box<Lines>),
+}
+
+/// Lines to send, and what is known at their end.
+pub struct Lines {
+    pub batch: Batch,
+    pub sent: Sent,
+    /// As in [`Framed`].
+    pub part: u32,
+    /// As in [`Framed`].
+    pub cut: bool,
+    /// The last group of lines may go on.
+    pub open: Option<Joiner>,
+}
+
+/// What a look goes by.
+pub struct Terms {
+    /// What becomes of what is unfinished, provided that the file ends at `quiet_to` or before.
+    pub at_end: AtEnd,
+    /// If there is more, the file has just grown: then what is unfinished waits.
+    pub quiet_to: Offset,
+    /// As the lines before the position have left it.
+    pub joiner: Joiner,
+    pub epoch: Epoch,
 }
 
 /// Read buffers, compressor and redactor, used by all files in turn.
@@ -57,20 +84,15 @@ impl Reader {
         Ok(Self { pool: Pool::default(), zstd, redactor })
     }
 
-    /// Looks at `file` where `source` stands. `no_newline_to`: no newline is before it, as an earlier look found.
-    pub fn look(
-        &mut self,
-        file: &File,
-        source: &Source,
-        no_newline_to: Offset,
-        at_end: AtEnd,
-        epoch: Epoch,
-    ) -> io::Result<Look> {
-        if at_end == AtEnd::Hold
-            && no_newline_to > source.sent
-            && let Some(idle) = still_incomplete(file, source, no_newline_to, &self.pool)?
+    /// Looks at `file` where `source` stands. `unsent` is what an earlier look has left.
+    pub fn look(&mut self, file: &File, source: &Source, unsent: &Unsent, terms: &Terms) -> io::Result<Look> {
+        // Fast path: much was left, and only a little is new.
+        if terms.at_end == AtEnd::Hold
+            && unsent.waits(source)
+            && unsent.seen_to.0 - unsent.from.0 >= REREAD_BYTES
+            && let Some(unsent) = still_waits(file, unsent, &self.pool)?
         {
-            return Ok(if is_unchanged(file, source, None)? { Look::Idle(idle) } else { Look::Changed });
+            return Ok(if is_unchanged(file, source, None)? { Look::Idle(unsent) } else { Look::Changed });
         }
         let before = usize::try_from(source.sent.0).map_or(TAIL_BYTES, |sent| sent.min(TAIL_BYTES));
         let mut buf = self.pool.take();
@@ -81,13 +103,24 @@ impl Reader {
         if let Some(look) = hole_at(file, source, &buf[before..])? {
             return Ok(look);
         }
-        let full = buf.len() == before + CHUNK_BYTES;
-        let at_end = if full { AtEnd::Hold } else { at_end };
-        let framed = frame(&buf[before..], source.part(&buf[..before]), at_end);
-        if framed.lines.is_empty() {
-            return Ok(Look::Idle(source.sent.plus((buf.len() - before) as u64)));
+        let chunk = &buf[before..];
+        let seen_to = source.sent.plus(chunk.len() as u64);
+        let is_growing = chunk.len() == CHUNK_BYTES || seen_to > terms.quiet_to;
+        let at_end = if is_growing { AtEnd::Hold } else { terms.at_end };
+        let mut framed = frame(chunk, source.part(&buf[..before]), at_end);
+        match close_groups(chunk, &mut framed, terms.joiner.clone(), at_end) {
+            Ending::Held(joiner) => {
+                let lines_to = source.sent.plus(framed.len as u64);
+                let mixed = framed.lines[1..].iter().any(begins);
+                let joiner = Some(Box::new(joiner));
+                Ok(Look::Idle(Unsent { from: source.sent, lines_to, seen_to, joiner, mixed }))
+            }
+            _ if framed.lines.is_empty() => {
+                Ok(Look::Idle(Unsent { seen_to, ..Unsent::nothing(source.sent) }))
+            }
+            Ending::Closed => self.batch(source, buf, before, framed, None, terms),
+            Ending::Open(joiner) => self.batch(source, buf, before, framed, Some(joiner), terms),
         }
-        self.batch(source, buf, before, framed, epoch)
     }
 
     fn batch(
@@ -96,17 +129,17 @@ impl Reader {
         buf: Buffer,
         before: usize,
         mut framed: Framed,
-        epoch: Epoch,
+        mut open: Option<Joiner>,
+        terms: &Terms,
     ) -> io::Result<Look> {
-        let text = &buf[before..before + framed.len];
-        let redacted = match self.redactor.is_empty() {
+        let (text, count) = (&buf[before..before + framed.len], framed.lines.len());
+        let mut redacted = match self.redactor.is_empty() {
             true => None,
             false => self.redactor.apply(text, &mut framed.lines, TEXT_BYTES_MAX),
         };
-        let len = framed.lines.iter().map(|line| line.range_len as usize).sum();
-        if len < framed.len {
-            (framed.len, framed.cut) = (len, false);
-            framed.part = next_part(framed.lines.last().map(|line| line.meta));
+        if let Some(redacted) = redacted.as_mut().filter(|_| framed.lines.len() < count) {
+            open = end_at_group(text, source.part(&buf[..before]), &mut framed, &terms.joiner);
+            redacted.truncate(framed.lines.iter().map(|line| line.text_len as usize).sum());
         }
         let end = source.sent.plus(framed.len as u64);
         let sent = sent_up_to(end, &buf[..before + framed.len]);
@@ -122,15 +155,33 @@ impl Reader {
         let lines = std::mem::take(&mut framed.lines);
         let batch = Batch {
             source: source.record.source,
-            epoch,
+            epoch: terms.epoch,
             first_start: source.sent,
             lines,
             codec,
             text_len,
             payload,
         };
-        Ok(Look::Lines(batch, Sent { bytes: u64::from(text_len), ..sent }, framed))
+        let sent = Sent { bytes: u64::from(text_len), ..sent };
+        Ok(Look::Lines(Box::new(Lines { batch, sent, part: framed.part, cut: framed.cut, open })))
     }
+}
+
+/// Lines were taken off the end of `framed` because redaction has made them too long: ends it where no group is open,
+/// and where there is no such place, inside the group.
+fn end_at_group(text: &[u8], part: u32, framed: &mut Framed, joiner: &Joiner) -> Option<Joiner> {
+    let len = framed.lines.iter().map(|line| line.range_len as usize).sum();
+    let mut again = frame(&text[..len], part, AtEnd::Hold);
+    let open = match close_groups(&text[..len], &mut again, joiner.clone(), AtEnd::Hold) {
+        Ending::Closed => None,
+        Ending::Open(joiner) | Ending::Held(joiner) => Some(joiner),
+    };
+    framed.keep(again.lines.len());
+    (framed.len, framed.part, framed.cut) = (again.len, again.part, false);
+    if let Some(last) = framed.lines.last_mut().filter(|_| open.is_some()) {
+        last.meta.0 |= LineMeta::TRUNCATED;
+    }
+    open
 }
 
 /// Whether the file still holds what was read of it. `before` are the bytes before `source.sent` when at hand.
@@ -167,19 +218,36 @@ pub fn sent_up_to(end: Offset, bytes: &[u8]) -> Sent {
     Sent { end, bytes: 0, tail: last(TAIL_BYTES), ring: last(RING_BYTES) }
 }
 
-/// `Some(offset)`: up to there the line is known not to have ended. Reads only what is new, so that a line that
-/// grows byte by byte is not read again and again.
-fn still_incomplete(
-    file: &File,
-    source: &Source,
-    no_newline_to: Offset,
-    pool: &Pool,
-) -> io::Result<Option<Offset>> {
-    let known = usize::try_from(no_newline_to.0 - source.sent.0).unwrap_or(CHUNK_BYTES);
+/// What waits now, provided that what waited still does: the line has not ended, or what is new continues the group.
+/// Reads only what is new, so that what grows byte by byte, or line by line, is not read again and again.
+fn still_waits(file: &File, unsent: &Unsent, pool: &Pool) -> io::Result<Option<Unsent>> {
+    let known = usize::try_from(unsent.seen_to.0 - unsent.from.0).unwrap_or(CHUNK_BYTES);
     let mut buf = pool.take();
-    read_to(file, no_newline_to.0, CHUNK_BYTES.saturating_sub(known).max(1), &mut buf)?;
-    let incomplete = known + buf.len() < CHUNK_BYTES && memchr(b'\n', &buf).is_none();
-    Ok(incomplete.then(|| no_newline_to.plus(buf.len() as u64)))
+    read_to(file, unsent.seen_to.0, CHUNK_BYTES.saturating_sub(known).max(1), &mut buf)?;
+    if known + buf.len() >= CHUNK_BYTES {
+        return Ok(None);
+    }
+    let seen_to = unsent.seen_to.plus(buf.len() as u64);
+    if memchr(b'\n', &buf).is_none() {
+        return Ok(Some(Unsent { seen_to, ..unsent.clone() }));
+    }
+    let Some(joiner) = unsent.joiner.as_deref().cloned() else {
+        return Ok(None);
+    };
+    let mut buf = pool.take();
+    read_to(file, unsent.lines_to.0, (seen_to.0 - unsent.lines_to.0) as usize, &mut buf)?;
+    let mut framed = frame(&buf, 0, AtEnd::Hold);
+    let held = close_groups(&buf, &mut framed, joiner, AtEnd::Hold);
+    // That no group has ended before the first of the new lines, only that line can tell.
+    let goes_on = framed.lines.first().is_some_and(|line| !begins(line));
+    Ok(match held {
+        Ending::Held(joiner) if goes_on => {
+            let lines_to = unsent.lines_to.plus(framed.len as u64);
+            let mixed = unsent.mixed || framed.lines.iter().any(begins);
+            Some(Unsent { from: unsent.from, lines_to, seen_to, joiner: Some(Box::new(joiner)), mixed })
+        }
+        _ => None,
+    })
 }
 
 /// A hole left by a writer that went on at its old offset after a truncation (T26): nothing is stored there.
@@ -190,18 +258,12 @@ fn hole_at(file: &File, source: &Source, chunk: &[u8]) -> io::Result<Option<Look
     let data = match rustix::fs::seek(file, SeekFrom::Data(source.sent.0)) {
         Ok(data) if data > source.sent.0 => Offset(data),
         // ENXIO: a hole up to the end, so far. Otherwise: data, or a file system that cannot tell.
-        Err(Errno::NXIO) => return Ok(Some(Look::Idle(source.sent))),
+        Err(Errno::NXIO) => return Ok(Some(Look::Idle(Unsent::nothing(source.sent)))),
         _ => return Ok(None),
     };
     let before = |len| Ok::<_, io::Error>(hash_before(file, data, len)?.unwrap_or_else(|| hash(&[])));
     let sent = Sent { end: data, bytes: 0, tail: before(TAIL_BYTES)?, ring: before(RING_BYTES)? };
     Ok(Some(Look::Hole(data, sent)))
-}
-
-fn next_part(last: Option<LineMeta>) -> u32 {
-    last.filter(|meta| meta.has(LineMeta::PART))
-        .and_then(LineMeta::part_number)
-        .map_or(0, |number| number + 1)
 }
 
 /// Reads up to `len` bytes from `offset` on; fewer only at the end of the file.

@@ -1,5 +1,6 @@
 //! Which source a new file is: the rules of `identity.rs` applied to what is known, and what follows from the answer.
 
+use super::hold::Unsent;
 use super::source::Source;
 use super::{Tailer, Tracked};
 use crate::identity::{Candidate, Decision, Observed, Record, TAIL_BYTES, hash_before, which_source};
@@ -249,7 +250,9 @@ impl Tailer {
             deleted: false,
             grown_at: now,
             unsettled: true,
-            no_newline_to: source.sent,
+            unsent: Unsent::nothing(source.sent),
+            held_since: now,
+            is_noted: false,
             queued: None,
             error: String::new(),
             goal: found.size,

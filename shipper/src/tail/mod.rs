@@ -5,6 +5,7 @@
 //! scan (scan.rs)      which files are there, what has changed, what has gone
 //!   claim (claim.rs)  which source a new file is
 //! next_frame          whose turn it is: round robin, one chunk a turn; of a rotated family the oldest first
+//!   hold (hold.rs)    what waits in the file: lines that may go on
 //! apply (session.rs)  what the router says
 //! ```
 //! Bounds: unacknowledged text stays below the router's window; open files below `fds_max`; nothing read is kept but the
@@ -12,19 +13,20 @@
 
 mod chunk;
 mod claim;
+mod hold;
 mod scan;
 mod session;
 mod source;
 
 use crate::config::{ConfigError, ShipConfig};
-use crate::framer::{AtEnd, Framed};
 use crate::identity::Record;
 use crate::redact::Redactor;
 use crate::status::{Counters, FileState, FileStatus};
 use crate::watch::{Found, Globs, InodeKey};
-use chunk::{CHUNK_BYTES, Look, Reader};
+use chunk::{CHUNK_BYTES, Lines, Look, Reader};
 use claim::{Candidates, Held};
-use logweir_base::batch::{Batch, Codec, LINE_BYTES_MAX, LineMeta};
+use hold::Unsent;
+use logweir_base::batch::{Codec, LINE_BYTES_MAX, LineMeta};
 use logweir_base::frame::{Frame, Gap, Open, Resource};
 use logweir_base::ids::{Offset, SourceId};
 use scan::Unclaimed;
@@ -55,8 +57,12 @@ struct Tracked {
     /// It changed in the last scan: look again in the next one, since a change within the same tick of the
     /// file system's clock would not show.
     unsettled: bool,
-    /// No newline is between the source's position and here.
-    no_newline_to: Offset,
+    /// What the latest look has left in it.
+    unsent: Unsent,
+    /// Since when whole lines are left there.
+    held_since: Duration,
+    /// It is among those that are due at some time.
+    is_noted: bool,
     /// Its place in the queue: its family, and its change time when it was queued.
     queued: Option<(u64, i64)>,
     error: String,
@@ -81,6 +87,10 @@ pub struct Tailer {
     ready: VecDeque<InodeKey>,
     /// Of each rotated family the queued files, oldest first.
     waiting: HashMap<u64, BTreeSet<(i64, InodeKey)>>,
+    /// When files are to be looked at whose lines are held, whether or not they grow; at most once each.
+    due: BTreeSet<(Duration, InodeKey)>,
+    /// The latest generation that was rotated away from a path.
+    rotated: HashMap<PathBuf, InodeKey>,
     /// Open files in the order they were opened.
     open_order: VecDeque<InodeKey>,
     open_count: usize,
@@ -121,6 +131,8 @@ impl Tailer {
             dirs: BTreeSet::new(),
             ready: VecDeque::new(),
             waiting: HashMap::new(),
+            due: BTreeSet::new(),
+            rotated: HashMap::new(),
             open_order: VecDeque::new(),
             open_count: 0,
             outbox: VecDeque::new(),
@@ -328,13 +340,13 @@ impl Tailer {
 
     fn look(&mut self, key: InodeKey, now: Duration) -> io::Result<Look> {
         self.ensure_open(key)?;
+        let terms = self.terms(key, now);
         let tracked = self.files.get_mut(&key).ok_or(io::ErrorKind::NotFound)?;
         let source = self.sources.get(&tracked.source).ok_or(io::ErrorKind::NotFound)?;
-        let (Some(file), Some(epoch)) = (&tracked.file, self.session.epoch) else {
-            return Ok(Look::Idle(tracked.no_newline_to));
+        let (Some(file), Some(terms)) = (&tracked.file, terms) else {
+            return Ok(Look::Idle(tracked.unsent.clone()));
         };
-        let at_end = if is_cut_due(tracked, &self.config, now) { AtEnd::Cut } else { AtEnd::Hold };
-        let look = self.reader.look(file, source, tracked.no_newline_to, at_end, epoch)?;
+        let look = self.reader.look(file, source, &tracked.unsent, &terms)?;
         tracked.error.clear();
         Ok(look)
     }
@@ -345,12 +357,8 @@ impl Tailer {
                 self.replace(key, now);
                 None
             }
-            Look::Idle(no_newline_to) => {
-                let tracked = self.files.get_mut(&key)?;
-                if no_newline_to > tracked.no_newline_to {
-                    tracked.no_newline_to = no_newline_to;
-                    tracked.grown_at = now;
-                }
+            Look::Idle(unsent) => {
+                self.hold_back(key, unsent, now);
                 self.settle_checkpoint(key);
                 None
             }
@@ -359,30 +367,25 @@ impl Tailer {
                 self.counters.hole_bytes += end.0 - start.0;
                 self.send_gap(key, sent, "hole: nothing was written there")
             }
-            Look::Lines(batch, sent, framed) => self.send_lines(key, batch, sent, &framed, now),
+            Look::Lines(lines) => self.send_lines(key, *lines, now),
         }
     }
 
-    fn send_lines(
-        &mut self,
-        key: InodeKey,
-        mut batch: Batch,
-        sent: Sent,
-        framed: &Framed,
-        now: Duration,
-    ) -> Option<Frame> {
+    fn send_lines(&mut self, key: InodeKey, lines: Lines, now: Duration) -> Option<Frame> {
+        let Lines { mut batch, sent, part, cut, open } = lines;
         let tracked = self.files.get_mut(&key)?;
         let source = self.sources.get_mut(&tracked.source)?;
-        if framed.cut
+        if cut
             && tracked.at_home
             && let Some(last) = batch.lines.last_mut()
         {
             last.meta.0 |= LineMeta::TRUNCATED;
         }
-        tracked.no_newline_to = sent.end;
+        tracked.unsent = Unsent::nothing(sent.end);
         tracked.grown_at = now;
         source.push(sent);
-        source.line_start = Some(Offset(sent.end.0 - u64::from(framed.part) * LINE_BYTES_MAX as u64));
+        source.line_start = Some(Offset(sent.end.0 - u64::from(part) * LINE_BYTES_MAX as u64));
+        source.joined = open.map(|joiner| (sent.end, Box::new(joiner)));
         source.record.last_size = source.record.last_size.max(sent.end.0);
         if u64::from(source.record.identity.head_len) < sent.end.0
             && let Some(file) = &tracked.file
@@ -443,7 +446,7 @@ impl Tailer {
                 host: self.config.host.clone(),
                 path: source.record.path.clone(),
                 labels: self.config.labels.clone(),
-                zone: String::new(),
+                zone: self.config.zone.clone(),
             }),
             fresh: source.fresh,
             shipper: String::new(),
@@ -458,7 +461,7 @@ impl Tailer {
             Gap { source: tracked.source, start: source.sent, end: sent.end, reason: reason.to_owned() };
         source.push(sent);
         source.line_start = Some(sent.end);
-        tracked.no_newline_to = sent.end;
+        tracked.unsent = Unsent::nothing(sent.end);
         self.wake(key);
         Some(Frame::Gap(gap))
     }

@@ -2,6 +2,7 @@
 //! (claim.rs), and sources whose file is gone wait for a copy of it to appear and are closed in the end.
 
 use super::chunk;
+use super::hold::Unsent;
 use super::source::Link;
 use super::{Tailer, Tracked, is_cut_due};
 use crate::identity::Record;
@@ -54,14 +55,14 @@ impl Tailer {
         let present: HashSet<_> = news.iter().map(|found| found.key).collect();
         self.held.retain(|key, _| present.contains(key));
         self.claim_all(news, now);
-        self.wake_due(now);
+        self.wake_ended(now);
         self.close_the_gone(now);
         self.something_pends = !self.held.is_empty() || self.files.values().any(|t| self.pends(t));
     }
 
     /// Whether only another scan can move a file on.
     fn pends(&self, tracked: &Tracked) -> bool {
-        let partial = self.sources.get(&tracked.source).is_some_and(|s| tracked.no_newline_to > s.sent);
+        let partial = self.sources.get(&tracked.source).is_some_and(|s| tracked.unsent.waits(s));
         tracked.scanned != self.counters.scans || !tracked.error.is_empty() || (partial && !tracked.at_home)
     }
 
@@ -94,14 +95,14 @@ impl Tailer {
             self.sources.get(&tracked.source).is_some_and(|s| Path::new(&s.record.path) == found.path);
         let first_name = tracked.scanned != scans;
         tracked.scanned = scans;
-        if first_name {
-            tracked.at_home = at_home;
-        } else if at_home {
-            tracked.at_home = true;
-        } else {
+        if !at_home && !first_name {
             return;
         }
         tracked.deleted = false;
+        match at_home {
+            true => tracked.at_home = true,
+            false => self.leave_home(found.key),
+        }
         self.note_change(found, now);
     }
 
@@ -114,6 +115,9 @@ impl Tailer {
         let changed = (found.size, found.modified) != (tracked.found.size, tracked.found.modified);
         if found.size != tracked.found.size {
             tracked.grown_at = now;
+        }
+        if found.size < tracked.unsent.seen_to.0 {
+            tracked.unsent = Unsent::nothing(tracked.unsent.from);
         }
         if found.path != tracked.found.path {
             self.changed.insert(tracked.source);
@@ -178,6 +182,10 @@ impl Tailer {
         }
         if let Some(source) = self.sources.get_mut(&tracked.source) {
             source.holder = None;
+            let path = Path::new(&source.record.path);
+            if self.rotated.get(path) == Some(&key) {
+                self.rotated.remove(path);
+            }
             self.unclaimed.insert(tracked.source, Unclaimed::since(now));
             self.changed.insert(tracked.source);
         }
@@ -195,10 +203,10 @@ impl Tailer {
     }
 
     fn check_unseen_one(&mut self, key: InodeKey, now: Duration) {
+        self.leave_home(key);
         let Some(tracked) = self.files.get_mut(&key) else {
             return;
         };
-        tracked.at_home = false;
         let meta = tracked.file.as_ref().and_then(|file| file.metadata().ok());
         let Some(meta) = meta else {
             // Parked, so nothing of it is unread that was seen; it may turn up again under another name.
@@ -220,9 +228,9 @@ impl Tailer {
     }
 
     /// Files with an unterminated line that has waited long enough.
-    fn wake_due(&mut self, now: Duration) {
+    fn wake_ended(&mut self, now: Duration) {
         let due = |t: &Tracked| {
-            let waits = self.sources.get(&t.source).is_some_and(|s| t.no_newline_to > s.sent);
+            let waits = self.sources.get(&t.source).is_some_and(|s| t.unsent.waits(s));
             waits && is_cut_due(t, &self.config, now)
         };
         let due: Vec<_> = self.files.iter().filter(|(_, t)| due(t)).map(|(key, _)| *key).collect();
@@ -289,8 +297,8 @@ impl Tailer {
     pub(super) fn make_room(&mut self) {
         while self.open_count >= self.config.settings.fds_max {
             let parkable = |key: &InodeKey| self.files.get(key).is_some_and(|t| !t.deleted && t.at_home);
-            let idle =
-                |key: &InodeKey| parkable(key) && self.files.get(key).is_some_and(|t| t.queued.is_none());
+            let is_idle = |t: &Tracked| t.queued.is_none() && !t.unsent.is_something();
+            let idle = |key: &InodeKey| parkable(key) && self.files.get(key).is_some_and(is_idle);
             let at = (self.open_order.iter().take(PARK_LOOKS_MAX).position(idle))
                 .or_else(|| self.open_order.iter().position(parkable));
             let Some(key) = at.and_then(|at| self.open_order.remove(at)) else {

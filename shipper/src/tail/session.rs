@@ -1,5 +1,6 @@
 //! What the router says, applied to the sources.
 
+use super::hold::Unsent;
 use super::source::{Link, Sent, Source};
 use super::{Tailer, Tracked};
 use crate::connection::LinkEvent;
@@ -206,7 +207,7 @@ impl Tailer {
         };
         if let Some(key) = source.holder {
             if let Some(tracked) = self.files.get_mut(&key) {
-                tracked.no_newline_to = source.sent;
+                tracked.unsent = Unsent::nothing(source.sent);
             }
             self.wake(key);
         }

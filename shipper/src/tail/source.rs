@@ -3,6 +3,7 @@
 use crate::identity::Record;
 use logweir_base::batch::LINE_BYTES_MAX;
 use logweir_base::ids::Offset;
+use logweir_base::multiline::Joiner;
 use std::collections::VecDeque;
 
 use crate::watch::InodeKey;
@@ -55,6 +56,8 @@ pub struct Source {
     pub fresh: bool,
     /// Known start of the line that `sent` lies in.
     pub line_start: Option<Offset>,
+    /// The latest batch ended here, inside a group of lines that it has left like this.
+    pub joined: Option<(Offset, Box<Joiner>)>,
     /// What was on its way when the connection was lost: it may have arrived.
     doubts: VecDeque<Sent>,
     flight: VecDeque<Sent>,
@@ -79,6 +82,7 @@ impl Source {
             fresh: false,
             moved: false,
             line_start: None,
+            joined: None,
             doubts: VecDeque::new(),
             flight: VecDeque::new(),
             flight_bytes: 0,
@@ -154,6 +158,11 @@ impl Source {
         self.restart_at(self.hwm);
         self.doubts = doubts;
         self.link = if self.announced { Link::Asked } else { Link::Unopened };
+    }
+
+    /// How the group that was cut at the position has left the joiner; `None` when none was.
+    pub fn left_open(&self) -> Option<Joiner> {
+        self.joined.as_ref().filter(|(at, _)| *at == self.sent).map(|(_, joiner)| Joiner::clone(joiner))
     }
 
     /// Number of the part that begins at `sent`, given the bytes before it; 0 at the start of a line.

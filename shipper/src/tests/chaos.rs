@@ -1,11 +1,12 @@
-//! Random lives of a shipper: writers append and rotate, connections break, processes die, checkpoints are lost or old. In the
-//! end every line is there, exactly once.
+//! Random lives of a shipper: writers append and rotate, connections break, processes die, checkpoints are lost or old; some
+//! lines belong together and wait for each other. In the end every line is there, exactly once.
 
 use crate::identity::Record;
 use crate::model::Bench;
 use logweir_base::ids::SourceId;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// What may happen next; the number picks the file.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ enum Act {
     Cut,
     Save,
     Wait(u8),
+    /// In tenths of a second, and what is due goes, without a scan.
+    Pass(u8),
     Kill,
     KillWithOldCheckpoint(prop::sample::Index),
     KillWithoutCheckpoint,
@@ -43,8 +46,10 @@ const FILES: usize = 2;
 
 impl Life {
     fn new() -> Self {
+        let mut bench = Bench::new(&["*.log*"]);
+        bench.config.settings.multiline_idle = Duration::from_millis(500);
         Self {
-            bench: Bench::new(&["*.log*"]),
+            bench,
             written: Vec::new(),
             halves: [None, None],
             rotations: [0; FILES],
@@ -86,7 +91,8 @@ impl Life {
                 self.bench.save();
                 self.checkpoints.push(self.bench.saved.clone());
             }
-            Act::Wait(seconds) => self.bench.now += std::time::Duration::from_secs(u64::from(seconds)),
+            Act::Wait(seconds) => self.bench.now += Duration::from_secs(u64::from(seconds)),
+            Act::Pass(tenths) => self.bench.pass(u64::from(tenths) * 100),
             Act::Kill => self.bench.kill(),
             Act::KillWithOldCheckpoint(which) => {
                 self.bench.kill();
@@ -113,7 +119,9 @@ impl Life {
     fn append(&mut self, file: usize, to: &str, lines: u8) {
         self.finish_half(file);
         for _ in 0..lines {
-            let line = format!("{file} {} {}", self.written.len(), "pad ".repeat(self.written.len() % 50));
+            let number = self.written.len();
+            let indent = if number % 7 < 4 { "" } else { "    " };
+            let line = format!("{indent}{file} {number} {}", "pad ".repeat(number % 50));
             self.bench.append(to, line.clone() + "\n");
             self.written.push(line);
         }
@@ -182,6 +190,7 @@ fn writing() -> impl Strategy<Value = Act> {
         1 => (1u8..6).prop_map(Act::SendWithoutAnswers),
         1 => Just(Act::Cut),
         1 => (0u8..20).prop_map(Act::Wait),
+        2 => (0u8..10).prop_map(Act::Pass),
         1 => Just(Act::Save),
     ]
 }

@@ -9,6 +9,7 @@ use std::os::unix::fs::symlink;
 #[test]
 fn a_growing_file_is_sent_line_by_line() {
     let mut bench = Bench::new(&["*.log"]);
+    bench.config.zone = "CET-1CEST,M3.5.0,M10.5.0/3".to_owned();
     bench.append("a.log", Bench::numbered(0..10));
     bench.step();
     bench.append("a.log", Bench::numbered(10..20));
@@ -16,7 +17,9 @@ fn a_growing_file_is_sent_line_by_line() {
     bench.step();
     bench.assert_numbered(0..20);
     assert_eq!(bench.model.duplicates, 0);
-    assert_eq!(bench.model.only().open.resource.path, bench.path("a.log").display().to_string());
+    let resource = &bench.model.only().open.resource;
+    assert_eq!(resource.path, bench.path("a.log").display().to_string());
+    assert_eq!(resource.zone, bench.config.zone);
 }
 
 /// Both where the rotated name is to be tailed and where it is not.

@@ -152,6 +152,7 @@ fn config(router: &str, dir: &Path) -> ShipConfig {
     config.settings = Settings {
         heartbeat: Duration::from_millis(150),
         backoff_max: Duration::from_millis(150),
+        multiline_idle: Duration::from_millis(20),
         scan_interval: Duration::from_millis(50),
         ..Settings::default()
     };

@@ -1,0 +1,84 @@
+//! Ruby's Logger, and Rails and Sidekiq with it:
+//! `I, [2026-11-23T06:45:57.223231 #9537]  INFO -- prog: user logged in`.
+
+use super::cursor::Cursor;
+use super::{Reading, TextLayout, rails_tagged};
+
+pub(super) const LAYOUT: TextLayout = TextLayout {
+    name: "ruby-logger",
+    number: 113,
+    begins: |byte| matches!(byte, b'D' | b'I' | b'W' | b'E' | b'F' | b'A' | b'U'),
+    read,
+};
+
+const BEHIND_LETTER: std::ops::Range<usize> = 1..4;
+/// Severity `UNKNOWN`.
+const ANY: &str = "ANY";
+
+fn read<'a>(text: &'a str, reading: &mut Reading<'a>) -> bool {
+    text.as_bytes().get(BEHIND_LETTER) == Some(b", [") && parse(text, reading).is_some()
+}
+
+fn parse<'a>(text: &'a str, reading: &mut Reading<'a>) -> Option<()> {
+    let mut cursor = Cursor::new(text.get(BEHIND_LETTER.end..)?);
+    reading.time = Some(cursor.time()?);
+    cursor.skip(" #")?;
+    reading.field("process.pid", cursor.until("]")?);
+    cursor.blanks()?;
+    let level = cursor.word()?;
+    (reading.level_named(level) || level == ANY).then_some(())?;
+    cursor.skip(" -- ")?;
+    reading.field("log.logger", cursor.until(":")?);
+    let _ = cursor.skip(" ");
+    rails_tagged::tags(&mut cursor, reading);
+    reading.message = cursor.rest().into();
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{check, refuse};
+    use super::*;
+
+    #[test]
+    fn lines() {
+        check(
+            &LAYOUT,
+            "I, [2026-11-23T06:45:57.223231 #9537]  INFO -- : user logged in",
+            &[
+                ("time", "2026-11-23T06:45:57.223231Z"),
+                ("level", "INFO"),
+                ("message", "user logged in"),
+                ("process.pid", "9537"),
+            ],
+        );
+        check(
+            &LAYOUT,
+            "E, [2026-11-23T06:45:57.223284 #9537] ERROR -- billing: boom (RuntimeError)\nx.rb:1:in `f'\n",
+            &[
+                ("time", "2026-11-23T06:45:57.223284Z"),
+                ("level", "ERROR"),
+                ("message", "boom (RuntimeError)\nx.rb:1:in `f'"),
+                ("process.pid", "9537"),
+                ("log.logger", "billing"),
+            ],
+        );
+        check(
+            &LAYOUT,
+            "A, [2026-11-23T06:45:57.223284 #9537]   ANY -- : [4bf92f35-77b3-4da6-a3ce-929d0e0e4736] GET /",
+            &[
+                ("time", "2026-11-23T06:45:57.223284Z"),
+                ("message", "GET /"),
+                ("process.pid", "9537"),
+                ("request_id", "4bf92f35-77b3-4da6-a3ce-929d0e0e4736"),
+            ],
+        );
+    }
+
+    #[test]
+    fn neighbours() {
+        refuse(&LAYOUT, "I, [robot] am");
+        refuse(&LAYOUT, "I/ActivityManager( 585): Starting activity");
+        refuse(&LAYOUT, "Index, [2026-11-23T06:45:57.223284 #9537]  INFO -- : x");
+    }
+}
