@@ -16,7 +16,7 @@ use crate::terminal::{self, Screen, note, say};
 use crate::workload::{self, Workload};
 use clap::Parser;
 use logweir_base::time::SystemClock;
-use logweir_shipper::{host_zone, zone_rule};
+use logweir_shipper::config::{host_zone, zone_rule};
 use std::fmt;
 use std::io;
 use std::path::PathBuf;

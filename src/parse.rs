@@ -11,7 +11,7 @@ use logweir_base::entry::{RecordBatch, RecordSpan};
 use logweir_base::frame::Resource;
 use logweir_base::ids::{Epoch, Offset, SourceId};
 use logweir_base::multiline::Joiner;
-use logweir_base::parse::{Parser, Record, RecordView, TimeSource, look};
+use logweir_base::parse::{Origins, Parser, Record, RecordView, TimeSource, look};
 use logweir_base::time::{Clock, SystemClock};
 use logweir_shipper::framer::{AtEnd, frame};
 use std::fs::File;
@@ -152,7 +152,10 @@ impl View<'_> {
         screen: &mut Screen<W>,
     ) -> io::Result<()> {
         let view = batch.view(span);
-        let record = Record::of(&view, &mut self.parser);
+        let record = match self.wanted.explain {
+            true => Record::explained(&view, &mut self.parser),
+            false => Record::of(&view, &mut self.parser),
+        };
         self.number += 1;
         match self.wanted.show {
             Show::Json => {
@@ -162,10 +165,9 @@ impl View<'_> {
             }
             Show::Text => {
                 self.head(&view, &record, screen)?;
-                if self.wanted.explain {
-                    explain(&view, &record, screen)
-                } else {
-                    parts(&view, &record, screen)
+                match &record.origins {
+                    Some(origins) => explain(&view, &record, origins, screen),
+                    None => parts(&view, &record, screen),
                 }
             }
         }
@@ -218,8 +220,12 @@ fn parts<W: Write>(view: &RecordView<'_>, record: &Record, screen: &mut Screen<W
 }
 
 /// Every part, and where it comes from.
-fn explain<W: Write>(view: &RecordView<'_>, record: &Record, screen: &mut Screen<W>) -> io::Result<()> {
-    let origins = &record.origins;
+fn explain<W: Write>(
+    view: &RecordView<'_>,
+    record: &Record,
+    origins: &Origins,
+    screen: &mut Screen<W>,
+) -> io::Result<()> {
     let exception = exception_of(record);
     let severity = format!("{} ({})", view.severity.0, record.severity_text);
     let time = record.timestamp.to_string();

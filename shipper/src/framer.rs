@@ -162,6 +162,19 @@ mod tests {
     }
 
     #[test]
+    fn lines_that_are_not_kept_are_as_if_never_framed() {
+        let text = b"aaaaaaaabb\ncc\nd";
+        let mut framed = frame_limited(text, 0, AtEnd::Cut, LINE_MAX);
+        assert_eq!((framed.lines.len(), framed.len, framed.cut), (4, text.len(), true));
+        for (lines, len, part) in [(3, 14, 0), (2, 11, 0), (1, 8, 1)] {
+            framed.keep(lines);
+            let rest = frame_limited(&text[framed.len..], framed.part, AtEnd::Cut, LINE_MAX);
+            assert_eq!((framed.len, framed.part, framed.cut), (len, part, false));
+            assert_eq!(rest.lines.len(), 4 - lines);
+        }
+    }
+
+    #[test]
     fn a_batch_never_has_more_lines_than_allowed() {
         let framed = frame(&vec![b'\n'; LINES_MAX + 5], 0, AtEnd::Hold);
         assert_eq!((framed.lines.len(), framed.len), (LINES_MAX, LINES_MAX));

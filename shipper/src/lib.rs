@@ -28,7 +28,6 @@ pub use config::{Compression, ConfigError, Settings, ShipConfig, ShipFile};
 pub use redact::RedactRule;
 pub use shipper::{ShipError, ShipReport, run};
 pub use status::{Counters, FileState, FileStatus, ShipperStatus, StatusSnapshot};
-pub use zone::{host_zone, zone_rule};
 
 #[cfg(test)]
 mod model;

@@ -1,8 +1,8 @@
-//! The zone of a host, as the POSIX TZ rule that the server reads times with: `Europe/Berlin` is looked up here, where the
-//! database of zones is, and `CET-1CEST,M3.5.0,M10.5.0/3` travels.
+//! The zone of a host, as the POSIX TZ rule that the server reads times with: `Europe/Berlin` is looked up
+//! here, where the database of zones is, and `CET-1CEST,M3.5.0,M10.5.0/3` travels.
 //!
-//! A zone file (TZif, RFC 9636) of version 2 or later ends with a newline, the rule, and a newline. Absent: reading the
-//! tables before it; a file of version 1 has no rule and says nothing.
+//! A zone file (TZif, RFC 9636) of version 2 or later ends with a newline, the rule, and a newline. Absent:
+//! reading the tables before it; a file of version 1 has no rule and says nothing.
 
 use crate::config::ConfigError;
 use logweir_base::time::Zone;
@@ -17,8 +17,8 @@ const FILE_BYTES_MAX: u64 = 64 << 10;
 /// Known without a database.
 const UTC_RULE: &str = "UTC0";
 
-/// The rule of the host's zone, as its C library finds it: `TZ`, else `/etc/localtime`. Empty, which is UTC, when there
-/// is nothing that can be read.
+/// The rule of the host's zone, as its C library finds it: `TZ`, else `/etc/localtime`. Empty, which is UTC,
+/// when there is nothing that can be read.
 pub fn host_zone() -> String {
     match std::env::var("TZ") {
         Ok(zone) => rule_of(&zone),

@@ -55,7 +55,7 @@ pub fn look(
     let (text, mut records) = records_of(batch)?;
     let zone = Zone::of_rule(&resource.zone);
     let context = Context { received, zone: &zone };
-    let mut services = Services::default();
+    let mut services = Services::of(resource.service());
     let mut hint = Layout::default();
     for at in 0..records.len() {
         let record = &records[at];
@@ -66,7 +66,7 @@ pub fn look(
             continue;
         }
         let head = parser.head(&text[record.at as usize..][..record.len as usize], hint, &context);
-        let service = parser.service().map_or(0, |name| services.number_of(name, &resource));
+        let service = parser.service().map_or(0, |name| services.number_of(name));
         hint = head.layout;
         records[at] = RecordSpan {
             time: head.time.map_or(received, |time| time.clamped(received)),
@@ -77,7 +77,8 @@ pub fn look(
             ..*record
         };
     }
-    Ok(RecordBatch { source: batch.source, resource, text, records, services: services.names })
+    let services = services.names;
+    Ok(RecordBatch { source: batch.source, resource, text, records, services })
 }
 
 impl Parser {
@@ -278,31 +279,38 @@ fn gathered(text: &[u8], pieces: &mut [Piece]) -> Bytes {
 }
 
 /// The services a batch's records name, numbered from 1.
-#[derive(Default)]
-struct Services {
+struct Services<'a> {
+    /// The one that needs no number.
+    own: &'a str,
     names: Vec<Box<str>>,
     numbers: HashMap<Box<str>, u16>,
-    latest: u16,
 }
 
-impl Services {
-    fn number_of(&mut self, name: &str, resource: &Resource) -> u16 {
-        if self.latest != 0 && &*self.names[usize::from(self.latest) - 1] == name {
-            // Fast path: a file is mostly written by one service.
-            return self.latest;
-        }
-        if name == resource.service() {
+/// So many are compared one by one: fewer than hashing costs.
+const FEW_SERVICES: usize = 16;
+
+impl<'a> Services<'a> {
+    fn of(own: &'a str) -> Self {
+        Self { own, names: Vec::new(), numbers: HashMap::new() }
+    }
+
+    fn number_of(&mut self, name: &str) -> u16 {
+        if name == self.own {
             return 0;
         }
-        self.latest = match self.numbers.get(name) {
-            Some(&number) => number,
-            None => {
-                self.names.push(name.into());
-                let number = u16::try_from(self.names.len()).expect("at most LINES_MAX names");
+        let few = self.names.iter().take(FEW_SERVICES).position(|known| **known == *name);
+        let known = few.map(number_at).or_else(|| self.numbers.get(name).copied());
+        known.unwrap_or_else(|| {
+            let number = number_at(self.names.len());
+            self.names.push(name.into());
+            if self.names.len() > FEW_SERVICES {
                 self.numbers.insert(name.into(), number);
-                number
             }
-        };
-        self.latest
+            number
+        })
     }
+}
+
+fn number_at(at: usize) -> u16 {
+    u16::try_from(at + 1).expect("at most LINES_MAX names")
 }

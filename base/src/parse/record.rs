@@ -38,8 +38,8 @@ pub struct Record {
     pub exception: Option<Thrown>,
     /// How it is written.
     pub layout: Layout,
-    /// Where the parts were found.
-    pub origins: Origins,
+    /// Where the parts were found, when that was asked for.
+    pub origins: Option<Box<Origins>>,
 }
 
 /// An exception.
@@ -78,32 +78,40 @@ const BY_LAYOUT: &str = "the text, by its layout";
 impl Record {
     /// Reads the whole record.
     pub fn of(view: &RecordView<'_>, parser: &mut Parser) -> Self {
+        Self::read(view, parser, Explain::No)
+    }
+
+    /// As [`Record::of`], and says where each part was found.
+    pub fn explained(view: &RecordView<'_>, parser: &mut Parser) -> Self {
+        Self::read(view, parser, Explain::Yes)
+    }
+
+    fn read(view: &RecordView<'_>, parser: &mut Parser, explain: Explain) -> Self {
         let mut found = std::mem::take(&mut parser.found);
         found.clear(Wanted::All);
         let shape = gather(view, parser, &mut found);
         found.build_body();
         let body = body_of(view, parser, &found, shape);
-        let record = Self::from_found(view, &found, body, shape);
+        let record = Self::from_found(view, &found, body, shape, explain);
         parser.found = found;
         record
     }
 
-    fn from_found(view: &RecordView<'_>, found: &Found, body: String, shape: Written) -> Self {
+    fn from_found(
+        view: &RecordView<'_>,
+        found: &Found,
+        body: String,
+        shape: Written,
+        explain: Explain,
+    ) -> Self {
         let text = |part| found.text(part).map(str::to_owned);
         let id = |part| found.text(part).and_then(canonical_text);
         let trace = id(Part::Trace);
         let exception = thrown_of(found);
-        let by_trace = if trace.is_some() { Part::Trace } else { Part::Request };
+        let by = if trace.is_some() { Part::Trace } else { Part::Request };
         let trace_id = trace.or_else(|| id(Part::Request));
-        let origins = Origins {
-            time: time_origin(view, found, shape),
-            severity: severity_origin(view, found, shape),
-            service: service_origin(view, found),
-            trace_id: origin(found, by_trace, trace_id.is_some()),
-            user: origin(found, Part::User, true),
-            body: found.origin_of(Part::Body).unwrap_or_default().to_owned(),
-            exception: exception.as_ref().map(|_| exception_origin(found)).unwrap_or_default(),
-        };
+        let origins = || Box::new(Origins::of(view, found, shape, trace_id.as_ref().map(|_| by)));
+        let origins = (explain == Explain::Yes).then(origins);
         Self {
             timestamp: view.time,
             severity: view.severity,
@@ -119,6 +127,27 @@ impl Record {
             origins,
         }
     }
+}
+
+impl Origins {
+    fn of(view: &RecordView<'_>, found: &Found, written: Written, trace: Option<Part>) -> Self {
+        Self {
+            time: time_origin(view, found, written),
+            severity: severity_origin(view, found, written),
+            service: service_origin(view, found),
+            trace_id: trace.map(|part| origin(found, part)).unwrap_or_default(),
+            user: origin(found, Part::User),
+            body: origin(found, Part::Body),
+            exception: exception_origin(found),
+        }
+    }
+}
+
+/// Whether it is said where the parts were found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Explain {
+    Yes,
+    No,
 }
 
 /// Whether a record is an object or other text.
@@ -226,8 +255,8 @@ fn thrown_of(found: &Found) -> Option<Thrown> {
     any.then_some(Thrown { kind, message, stacktrace })
 }
 
-fn origin(found: &Found, part: Part, is_there: bool) -> String {
-    found.origin_of(part).filter(|_| is_there).unwrap_or_default().to_owned()
+fn origin(found: &Found, part: Part) -> String {
+    found.origin_of(part).unwrap_or_default().to_owned()
 }
 
 fn exception_origin(found: &Found) -> String {

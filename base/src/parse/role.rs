@@ -240,7 +240,8 @@ pub(crate) struct RoleCache {
 
 /// What a path stands for.
 pub(super) struct Known {
-    path: Box<str>,
+    packed: Packed,
+    pub(super) path: Box<str>,
     pub(super) role: Role,
     pub(super) rank: u8,
     pub(super) scope: Scope,
@@ -257,8 +258,8 @@ impl RoleCache {
     #[inline]
     pub(crate) fn field<'a>(&mut self, path: &'a str) -> Field<'a> {
         let known = match self.place_of(path.as_bytes()) {
-            Some(slot) => &self.slots[slot],
-            None => self.learn(path),
+            Ok(slot) => &self.slots[slot],
+            Err(packed) => self.learn(path, packed),
         };
         let Known { role, rank, scope, evidence, .. } = *known.as_ref().expect("a place that is taken");
         Field { path, role, rank, scope, evidence }
@@ -268,29 +269,68 @@ impl RoleCache {
     #[inline]
     pub(super) fn key(&mut self, key: &[u8]) -> Option<&Known> {
         match self.place_of(key) {
-            Some(slot) => self.slots[slot].as_ref(),
-            None => self.learn(std::str::from_utf8(key).ok()?).as_ref(),
+            Ok(slot) => self.slots[slot].as_ref(),
+            Err(packed) => self.learn(std::str::from_utf8(key).ok()?, packed).as_ref(),
         }
     }
 
     #[inline]
-    fn place_of(&self, path: &[u8]) -> Option<usize> {
-        let slot = slot_of(path);
-        let is_it = |slot: &usize| {
-            self.slots.get(*slot).and_then(Option::as_ref).is_some_and(|known| known.path.as_bytes() == path)
+    fn place_of(&self, path: &[u8]) -> Result<usize, Packed> {
+        let packed = Packed::of(path);
+        let is_it = |slot: usize| {
+            let known = self.slots.get(slot).and_then(Option::as_ref);
+            known.is_some_and(|known| {
+                known.packed == packed && (packed.is_all() || known.path.as_bytes() == path)
+            })
         };
-        Some(slot).filter(is_it).or_else(|| Some(slot ^ 1).filter(is_it))
+        let slot = packed.slot();
+        if is_it(slot) {
+            return Ok(slot);
+        }
+        if is_it(slot ^ 1) { Ok(slot ^ 1) } else { Err(packed) }
     }
 
     #[cold]
-    fn learn(&mut self, path: &str) -> &Option<Known> {
+    fn learn(&mut self, path: &str, packed: Packed) -> &Option<Known> {
         let Field { role, rank, scope, evidence, .. } = Field::of(path);
         let may_hold_head = may_hold_head(path);
         self.slots.resize_with(CACHE_SLOTS, || None);
-        let slot = slot_of(path.as_bytes());
+        let slot = packed.slot();
         let slot = if self.slots[slot].is_some() { slot ^ 1 } else { slot };
-        self.slots[slot] = Some(Known { path: path.into(), role, rank, scope, may_hold_head, evidence });
+        self.slots[slot] =
+            Some(Known { packed, path: path.into(), role, rank, scope, may_hold_head, evidence });
         &self.slots[slot]
+    }
+}
+
+/// Length, first and last bytes of a path: all of it when it has no more than sixteen, so that comparing two takes no call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Packed {
+    first: u64,
+    last: u64,
+    len: usize,
+}
+
+impl Packed {
+    #[inline]
+    fn of(path: &[u8]) -> Self {
+        let word = |chunk: Option<&[u8; 4]>| chunk.map_or(0, |chunk| u64::from(u32::from_le_bytes(*chunk)));
+        let (first, last) = match (path.first_chunk::<8>(), path.last_chunk::<8>()) {
+            (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+            _ if path.len() >= 4 => (word(path.first_chunk()), word(path.last_chunk())),
+            _ => (path.iter().fold(0, |packed, &byte| packed << 8 | u64::from(byte)), 0),
+        };
+        Self { first, last, len: path.len() }
+    }
+
+    /// Whether equal ones are of equal paths.
+    fn is_all(self) -> bool {
+        self.len <= 16
+    }
+
+    fn slot(self) -> usize {
+        let mixed = self.first ^ self.last.rotate_left(32) ^ (self.len as u64) << 56;
+        (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 55) as usize % CACHE_SLOTS
     }
 }
 
@@ -327,18 +367,6 @@ impl Role {
     }
 }
 
-/// Its length and its ends tell most paths apart.
-#[inline]
-fn slot_of(path: &[u8]) -> usize {
-    let word = |chunk: Option<&[u8; 4]>| chunk.map_or(0, |chunk| u64::from(u32::from_le_bytes(*chunk)));
-    let ends = match path {
-        [a, .., b] if path.len() < 4 => u64::from(*a) << 8 | u64::from(*b),
-        _ => word(path.first_chunk()) << 32 | word(path.last_chunk()),
-    };
-    let mixed = (ends ^ path.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (mixed >> 55) as usize % CACHE_SLOTS
-}
-
 /// `None` when it is longer than any known name.
 fn fold<'b>(path: &str, buffer: &'b mut [u8; FOLDED_BYTES_MAX]) -> Option<&'b [u8]> {
     let mut len = 0;
@@ -356,8 +384,21 @@ mod tests {
     #[test]
     fn a_cached_role_is_the_role() {
         let mut cache = RoleCache::default();
-        let paths =
-            ["message", "fields.message", "", "a", "trace_id", "http.status", "no_such_field_is_known"];
+        let paths = [
+            "message",
+            "fields.message",
+            "",
+            "a",
+            "ab",
+            "abc",
+            "\0ab",
+            "trace_id",
+            "http.status",
+            "http.statut",
+            "a.path.of.16.byte",
+            "no_such_field_is_known",
+            "no_such_fielt_is_known",
+        ];
         for path in paths.iter().cycle().take(3 * paths.len()) {
             let field = cache.field(path);
             assert_eq!((field.path, field.role, field.scope), (*path, role_of(path), Scope::of_path(path)));

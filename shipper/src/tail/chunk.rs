@@ -1,8 +1,8 @@
 //! One turn of one file: look at it, and turn what is new into a batch.
 //!
-//! One read fetches the bytes before the position together with those behind it, so that the check that nothing was
-//! changed and the new lines come from the same moment. The read buffer becomes the batch's payload and returns to the pool when
-//! that is written.
+//! One read fetches the bytes before the position together with those behind it, so that the check that
+//! nothing was changed and the new lines come from the same moment. The read buffer becomes the batch's
+//! payload and returns to the pool when that is written.
 //!
 //! Limits: a turn reads at most [`CHUNK_BYTES`]; the pool keeps at most [`POOL_BUFFERS`].
 
@@ -45,14 +45,16 @@ pub enum Look {
 
 /// Lines to send, and what is known at their end.
 pub struct Lines {
+    /// What goes to the router.
     pub batch: Batch,
+    /// Up to where, and what stands there.
     pub sent: Sent,
     /// As in [`Framed`].
     pub part: u32,
     /// As in [`Framed`].
     pub cut: bool,
-    /// The last group of lines may go on.
-    pub open: Option<Joiner>,
+    /// The last group may go on, and is like this.
+    pub open: Option<Box<Joiner>>,
 }
 
 /// What a look goes by.
@@ -63,6 +65,7 @@ pub struct Terms {
     pub quiet_to: Offset,
     /// As the lines before the position have left it.
     pub joiner: Joiner,
+    /// The session.
     pub epoch: Epoch,
 }
 
@@ -108,12 +111,11 @@ impl Reader {
         let is_growing = chunk.len() == CHUNK_BYTES || seen_to > terms.quiet_to;
         let at_end = if is_growing { AtEnd::Hold } else { terms.at_end };
         let mut framed = frame(chunk, source.part(&buf[..before]), at_end);
-        match close_groups(chunk, &mut framed, terms.joiner.clone(), at_end) {
+        match close_groups(chunk, &mut framed, &terms.joiner, at_end) {
             Ending::Held(joiner) => {
                 let lines_to = source.sent.plus(framed.len as u64);
                 let mixed = framed.lines[1..].iter().any(begins);
-                let joiner = Some(Box::new(joiner));
-                Ok(Look::Idle(Unsent { from: source.sent, lines_to, seen_to, joiner, mixed }))
+                Ok(Look::Idle(Unsent { from: source.sent, lines_to, seen_to, joiner: Some(joiner), mixed }))
             }
             _ if framed.lines.is_empty() => {
                 Ok(Look::Idle(Unsent { seen_to, ..Unsent::nothing(source.sent) }))
@@ -129,7 +131,7 @@ impl Reader {
         buf: Buffer,
         before: usize,
         mut framed: Framed,
-        mut open: Option<Joiner>,
+        mut open: Option<Box<Joiner>>,
         terms: &Terms,
     ) -> io::Result<Look> {
         let (text, count) = (&buf[before..before + framed.len], framed.lines.len());
@@ -167,12 +169,12 @@ impl Reader {
     }
 }
 
-/// Lines were taken off the end of `framed` because redaction has made them too long: ends it where no group is open,
-/// and where there is no such place, inside the group.
-fn end_at_group(text: &[u8], part: u32, framed: &mut Framed, joiner: &Joiner) -> Option<Joiner> {
+/// Lines were taken off the end of `framed` because redaction has made them too long: ends it where no group
+/// is open, and where there is no such place, inside the group.
+fn end_at_group(text: &[u8], part: u32, framed: &mut Framed, joiner: &Joiner) -> Option<Box<Joiner>> {
     let len = framed.lines.iter().map(|line| line.range_len as usize).sum();
     let mut again = frame(&text[..len], part, AtEnd::Hold);
-    let open = match close_groups(&text[..len], &mut again, joiner.clone(), AtEnd::Hold) {
+    let open = match close_groups(&text[..len], &mut again, joiner, AtEnd::Hold) {
         Ending::Closed => None,
         Ending::Open(joiner) | Ending::Held(joiner) => Some(joiner),
     };
@@ -184,7 +186,8 @@ fn end_at_group(text: &[u8], part: u32, framed: &mut Framed, joiner: &Joiner) ->
     open
 }
 
-/// Whether the file still holds what was read of it. `before` are the bytes before `source.sent` when at hand.
+/// Whether the file still holds what was read of it. `before` are the bytes before `source.sent` when at
+/// hand.
 pub fn is_unchanged(file: &File, source: &Source, before: Option<&[u8]>) -> io::Result<bool> {
     if source.record.finished {
         return Ok(true);
@@ -218,8 +221,9 @@ pub fn sent_up_to(end: Offset, bytes: &[u8]) -> Sent {
     Sent { end, bytes: 0, tail: last(TAIL_BYTES), ring: last(RING_BYTES) }
 }
 
-/// What waits now, provided that what waited still does: the line has not ended, or what is new continues the group.
-/// Reads only what is new, so that what grows byte by byte, or line by line, is not read again and again.
+/// What waits now, provided that what waited still does: the line has not ended, or what is new continues the
+/// group. Reads only what is new, so that what grows byte by byte, or line by line, is not read again and
+/// again.
 fn still_waits(file: &File, unsent: &Unsent, pool: &Pool) -> io::Result<Option<Unsent>> {
     let known = usize::try_from(unsent.seen_to.0 - unsent.from.0).unwrap_or(CHUNK_BYTES);
     let mut buf = pool.take();
@@ -231,7 +235,7 @@ fn still_waits(file: &File, unsent: &Unsent, pool: &Pool) -> io::Result<Option<U
     if memchr(b'\n', &buf).is_none() {
         return Ok(Some(Unsent { seen_to, ..unsent.clone() }));
     }
-    let Some(joiner) = unsent.joiner.as_deref().cloned() else {
+    let Some(joiner) = unsent.joiner.as_deref() else {
         return Ok(None);
     };
     let mut buf = pool.take();
@@ -244,7 +248,7 @@ fn still_waits(file: &File, unsent: &Unsent, pool: &Pool) -> io::Result<Option<U
         Ending::Held(joiner) if goes_on => {
             let lines_to = unsent.lines_to.plus(framed.len as u64);
             let mixed = unsent.mixed || framed.lines.iter().any(begins);
-            Some(Unsent { from: unsent.from, lines_to, seen_to, joiner: Some(Box::new(joiner)), mixed })
+            Some(Unsent { from: unsent.from, lines_to, seen_to, joiner: Some(joiner), mixed })
         }
         _ => None,
     })

@@ -1,13 +1,14 @@
-//! What is left in the file on purpose: a group of lines that may go on, such as a stack trace, and a line without its
-//! newline. Nothing of it is kept in memory; it is read again when the file grows or when its time has come, and not
-//! before.
+//! What is left in the file on purpose: a group of lines that may go on, such as a stack trace, and a line
+//! without its newline. None of its text is kept in memory; it is read again when the file grows or when its
+//! time has come, and not before.
 //!
-//! A batch ends where no group is open, so that a record lies in one batch. The exceptions: nothing was added for
-//! `multiline_idle`, the group is as large as a batch can be, its file has ended. Then what follows is marked as a
-//! continuation all the same, as long as this process goes on (T36).
+//! A batch ends where no group is open, so that a record lies in one batch. The exceptions: nothing was added
+//! for `multiline_idle`, the group is as large as a batch can be, its file has ended. Then what follows is
+//! marked as a continuation all the same, as long as this process goes on (T36).
 //!
-//! Limits: a group that keeps growing is held for [`IDLES_MAX`] times `multiline_idle`, for as long as that when a line
-//! that begins another record came after it (the two streams of a container); one time a file is noted.
+//! Limits: a group that keeps growing is held for [`IDLES_MAX`] times `multiline_idle`; once that span when a
+//! record of another stream came after it (a container has two), since then it need not be the one that
+//! grows. At most one time is noted for a file.
 
 use super::chunk::{CHUNK_BYTES, Terms};
 use super::source::Source;
@@ -66,13 +67,14 @@ pub enum Ending {
     /// No group is open behind the lines that are left.
     Closed,
     /// It may go on, and goes as far as it has come.
-    Open(Joiner),
+    Open(Box<Joiner>),
     /// It may go on, and waits; there is nothing before it.
-    Held(Joiner),
+    Held(Box<Joiner>),
 }
 
 /// Marks which lines of a chunk belong together, and takes those off its end that are to wait.
-pub fn close_groups(chunk: &[u8], framed: &mut Framed, mut joiner: Joiner, at_end: AtEnd) -> Ending {
+pub fn close_groups(chunk: &[u8], framed: &mut Framed, joiner: &Joiner, at_end: AtEnd) -> Ending {
+    let mut joiner = joiner.clone();
     let clean = joiner.join(&chunk[..framed.len], &mut framed.lines);
     if clean >= framed.lines.len() {
         return Ending::Closed;
@@ -84,10 +86,10 @@ pub fn close_groups(chunk: &[u8], framed: &mut Framed, mut joiner: Joiner, at_en
             if let Some(last) = framed.lines.last_mut() {
                 last.meta.0 |= LineMeta::TRUNCATED;
             }
-            Ending::Open(latest_group(chunk, framed, joiner))
+            Ending::Open(Box::new(latest_group(chunk, framed, joiner)))
         }
-        (false, _) if at_end != AtEnd::Hold => Ending::Open(latest_group(chunk, framed, joiner)),
-        (false, 0) => Ending::Held(joiner),
+        (false, _) if at_end != AtEnd::Hold => Ending::Open(Box::new(latest_group(chunk, framed, joiner))),
+        (false, 0) => Ending::Held(Box::new(joiner)),
         _ => {
             framed.keep(clean);
             Ending::Closed
@@ -95,8 +97,8 @@ pub fn close_groups(chunk: &[u8], framed: &mut Framed, mut joiner: Joiner, at_en
     }
 }
 
-/// What is handed on when lines go although a group is open: the group begun last. Another stream's, begun before it,
-/// was waited for long enough.
+/// What is handed on when lines go although a group is open: the group begun last. Another stream's, begun
+/// before it, was waited for long enough.
 fn latest_group(chunk: &[u8], framed: &Framed, joiner: Joiner) -> Joiner {
     let Some(head) = framed.lines.iter().rposition(begins).filter(|&head| head > 0) else {
         return joiner;
@@ -180,8 +182,8 @@ impl Tailer {
         Some(Terms { at_end, quiet_to, joiner: self.joiner_at(key, source), epoch: self.session.epoch? })
     }
 
-    /// Whether a later generation, whose turn comes after this one (T05), was written to when this one had been quiet
-    /// for long: the clock of the file system says so.
+    /// Whether a later generation, whose turn comes after this one (T05), was written to when this one had
+    /// been quiet for long: the clock of the file system says so.
     fn is_outlived(&self, tracked: &Tracked, idle: Duration) -> bool {
         if self.waiting.is_empty() {
             return false;
@@ -192,8 +194,9 @@ impl Tailer {
         quiet.is_some_and(|nanos| i128::from(nanos) >= idle.as_nanos().cast_signed())
     }
 
-    /// What a look begins with: what the latest batch has left when it ended inside a group, or for a new file what the
-    /// generation before has left, so that the second half of a group that a rotation has split is marked (T35).
+    /// What a look begins with: what the latest batch has left when it ended inside a group, or for a new
+    /// file what the generation before has left, so that the second half of a group that a rotation has split
+    /// is marked (T35).
     fn joiner_at(&self, key: InodeKey, source: &Source) -> Joiner {
         let before = || {
             let older = *self.rotated.get(Path::new(&source.record.path))?;
@@ -229,11 +232,12 @@ impl Tracked {
 
     /// However it grows.
     fn held_until(&self, idle: Duration) -> Duration {
-        self.held_since + idle * if self.unsent.mixed { 1 } else { IDLES_MAX }
+        let idles = if self.unsent.mixed { 1 } else { IDLES_MAX };
+        self.held_since.saturating_add(idle.saturating_mul(idles))
     }
 }
 
 /// When the group that is held is no longer waited for.
 fn flush_time(tracked: &Tracked, idle: Duration) -> Duration {
-    (tracked.grown_at + idle).min(tracked.held_until(idle))
+    tracked.grown_at.saturating_add(idle).min(tracked.held_until(idle))
 }

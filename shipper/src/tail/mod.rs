@@ -385,7 +385,7 @@ impl Tailer {
         tracked.grown_at = now;
         source.push(sent);
         source.line_start = Some(Offset(sent.end.0 - u64::from(part) * LINE_BYTES_MAX as u64));
-        source.joined = open.map(|joiner| (sent.end, Box::new(joiner)));
+        source.joined = open.map(|joiner| (sent.end, joiner));
         source.record.last_size = source.record.last_size.max(sent.end.0);
         if u64::from(source.record.identity.head_len) < sent.end.0
             && let Some(file) = &tracked.file

@@ -1,5 +1,5 @@
-//! Lines that belong together: they lie in one batch, they wait for each other but not for long, and none is lost, doubled
-//! or stuck over it.
+//! Lines that belong together: they lie in one batch, they wait for each other but not for long, and none is
+//! lost, doubled or stuck over it.
 
 use crate::model::{Bench, Kept};
 use crate::redact::RedactRule;
@@ -348,7 +348,41 @@ fn held_lines_survive_a_full_window_and_a_lost_connection() {
     assert_eq!(bench.model.arrived, ["one", "two"]);
 }
 
-/// A file with lines held is parked last; parked, it is opened again in time.
+/// Growth puts off the look that was due.
+#[test]
+fn a_file_that_has_grown_is_not_looked_at_when_it_was_due() {
+    let mut bench = bench();
+    bench.append("a.log", "head\n");
+    bench.step();
+    bench.pass(IDLE_MS - 100);
+    bench.append("a.log", "  at one\n");
+    bench.step();
+    bench.step();
+    let turns = bench.tailer().counters().turns;
+    bench.pass(IDLE_MS - 100);
+    assert_eq!(bench.tailer().counters().turns, turns);
+    bench.pass(100);
+    assert_eq!(bench.model.arrived.len(), 2);
+}
+
+/// A file with lines held stays open while others can be parked: parked and deleted, it could not be read.
+#[test]
+fn t34_files_with_held_lines_are_parked_last() {
+    let mut bench = bench();
+    bench.config.settings.fds_max = 16;
+    bench.append("a.log", "held\n");
+    bench.step();
+    for n in 0..40 {
+        bench.append(&format!("{n}.log"), format!("{{\"n\":{n}}}\n"));
+        bench.step();
+    }
+    bench.remove("a.log");
+    bench.step();
+    bench.pass(IDLE_MS);
+    assert_eq!(bench.model.arrived.len(), 41);
+}
+
+/// When there are nothing but such files, they are parked, too, and opened in time.
 #[test]
 fn t34_held_lines_of_more_files_than_descriptors() {
     const FILES: u32 = 60;
@@ -512,7 +546,8 @@ fn goes_on(written: &[Kind], at: usize) -> bool {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
 
-    /// With time enough for every group: none is split, whatever breaks, and every line is marked as what it is.
+    /// With time enough for every group: none is split, whatever breaks, and every line is marked as what it
+    /// is.
     #[test]
     fn groups_stay_together_over_kills_and_lost_connections(acts in prop::collection::vec(any_act(), 1..40)) {
         let (written, kept) = live(acts, 3_600_000);
