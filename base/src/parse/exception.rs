@@ -29,6 +29,7 @@ static FORMS: &[for<'a> fn(&'a str, &'a str) -> Option<Named<'a>>] =
 
 const TRACEBACK: &str = "Traceback (most recent call last):";
 const EMBEDDED_WITHIN_BYTES: usize = 512;
+const PHP_OBJECT: &str = "[object] (";
 const GOROUTINE_WITHIN_BYTES: usize = 4096;
 
 /// Finds the exception in a text of one or more lines.
@@ -88,11 +89,8 @@ fn embedded(text: &str) -> Option<Exception<'_>> {
             stacktrace: &text[at..],
         });
     }
-    if let Some((_, object)) = line.split_once("[object] (") {
-        // Monolog: `[object] (RuntimeException(code: 3): boom at /t.php:5)`
-        let (kind, rest) = object.split_once("(code: ")?;
-        let message = rest.split_once("): ").map_or("", |(_, message)| message);
-        let message = message.rsplit_once(" at ").map_or(message, |(message, _)| message);
+    if let Some(at) = line.find(PHP_OBJECT) {
+        let (kind, message) = php_object(&line[at..])?;
         return Some(Exception { kind: Some(kind), message, stacktrace: text });
     }
     let starts = memchr::memchr_iter(b' ', line.as_bytes()).map(|blank| blank + 1);
@@ -100,6 +98,13 @@ fn embedded(text: &str) -> Option<Exception<'_>> {
         let (kind, message) = thrown(&line[at..], "")?;
         Some(Exception { kind, message, stacktrace: &text[at..] })
     })
+}
+
+/// Type and message of an exception that Monolog wrote as text: `[object] (RuntimeException(code: 3): boom at /t.php:5)`.
+pub(super) fn php_object(text: &str) -> Option<(&str, &str)> {
+    let (kind, rest) = text.strip_prefix(PHP_OBJECT)?.split_once("(code: ")?;
+    let message = rest.split_once("): ").map_or("", |(_, message)| message);
+    Some((kind, message.rsplit_once(" at ").map_or(message, |(message, _)| message)))
 }
 
 /// `java.lang.IllegalStateException: boom`, in Java, .NET, JavaScript and others.

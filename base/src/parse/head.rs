@@ -118,10 +118,18 @@ impl Parser {
         self.found.clear(Wanted::Head);
         let message = match as_object(content).and_then(|object| self.head_of_object(object)) {
             Some(_) => self.found.text(Part::Body).unwrap_or_default().to_owned(),
-            None => layout::read_as(view.layout.number(), &text_of(content)).message.into_owned(),
+            None => self.message_of_text(view.layout, &text_of(content)),
         };
         self.keep_content(buffer);
         message
+    }
+
+    fn message_of_text(&mut self, layout: Layout, content: &str) -> String {
+        let reading = layout::read_as(layout.number(), content);
+        self.found.clear(Wanted::Head);
+        let inner = reading.object().and_then(|object| self.head_of_object(object.as_bytes()));
+        let said = inner.and_then(|_| self.found.text(Part::Body).map(str::to_owned));
+        said.unwrap_or_else(|| reading.message.into_owned())
     }
 
     /// `None` when it is no JSON object after all.
@@ -160,6 +168,9 @@ impl Parser {
         self.found.clear(wanted);
         self.latest_layout = 0;
         let (number, reading) = layout::detect(hint.number(), content);
+        // An object behind a head, as containers and syslog have it, knows more of the record than the head does.
+        let inner = reading.object().and_then(|object| self.head_of_object(object.as_bytes()));
+        let severity = inner.map(|head| head.severity).filter(|severity| *severity != Severity::UNSPECIFIED);
         let found = &mut self.found;
         if let Some(stamp) = reading.time {
             found.put_stamp(stamp, "the beginning of the line");
@@ -169,9 +180,12 @@ impl Parser {
         }
         Head {
             time: None,
-            severity: severity_of(&reading),
+            severity: severity.unwrap_or_else(|| severity_of(&reading)),
             layout: Layout::new(number, Wrapper::None, TimeSource::Event),
-            shape: shape_of(&reading.message),
+            shape: match inner.and_then(|_| found.text(Part::Body)) {
+                Some(body) => shape_of(body),
+                None => shape_of(&reading.message),
+            },
         }
     }
 }

@@ -31,6 +31,8 @@ mod tokens;
 pub(crate) mod wrapper;
 
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod tests;
 
 pub use head::look;

@@ -4,10 +4,10 @@ use super::RecordView;
 use super::exception::exception_in;
 use super::found::{Found, Part, Wanted};
 use super::id::canonical;
-use super::json::{Parser, Value};
+use super::json::{Parser, Value, as_object};
 use super::layout::{Layout, TimeSource};
 use super::read::FieldOrText;
-use super::role::Role;
+use super::role::{Field, Role};
 use super::severity::Severity;
 use crate::frame::{Gap, Resource};
 use crate::time::Timestamp;
@@ -169,7 +169,7 @@ fn gather(view: &RecordView<'_>, parser: &mut Parser, found: &mut Found) -> Writ
                     Role::Level => Some(Part::Level),
                     _ => None,
                 };
-                let settled = part.is_some_and(|part| found.text(part).is_some());
+                let settled = part.is_some_and(|part| found.text(part).is_some()) || is_object(&field, value);
                 if written == Written::AsObject || !settled {
                     found.take(&field, value);
                 }
@@ -180,10 +180,20 @@ fn gather(view: &RecordView<'_>, parser: &mut Parser, found: &mut Found) -> Writ
     written
 }
 
+/// Whether a text's message is an object, whose own fields say what it says.
+fn is_object(field: &Field<'_>, value: Value<'_>) -> bool {
+    let text = if let Value::Str(text) = value { text } else { "" };
+    let text = text.strip_prefix("@cee:").unwrap_or(text);
+    field.role == Role::Body && as_object(text.as_bytes()).is_some()
+}
+
 /// The message. A template is filled in; of a text with a stack trace it is what stands before that.
 fn body_of(view: &RecordView<'_>, parser: &mut Parser, found: &Found, written: Written) -> String {
     let Some(body) = found.text(Part::Body) else {
-        return String::from_utf8_lossy(view.text).into_owned();
+        return match written {
+            Written::AsText => parser.message(view),
+            Written::AsObject => String::from_utf8_lossy(view.text).into_owned(),
+        };
     };
     if written == Written::AsText {
         let stack = found.text(Part::Stacktrace);

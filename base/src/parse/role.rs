@@ -226,7 +226,7 @@ impl<'a> Field<'a> {
     /// Looked up without a cache.
     pub(crate) fn of(path: &'a str) -> Self {
         let (role, rank) = part_of(path);
-        Self { path, role, rank, scope: Scope::of(path, role), evidence: Evidence::of_key(path) }
+        Self { path, role, rank, scope: Scope::of(path, role), evidence: Evidence::of_path(path) }
     }
 }
 

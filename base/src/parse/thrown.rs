@@ -1,5 +1,6 @@
 //! Exceptions in the fields of a JSON record: every logger has its own names for type, message and stack trace.
 
+use super::exception;
 use super::found::{Found, Part};
 use super::json::Value;
 
@@ -25,9 +26,13 @@ pub(super) fn take(found: &mut Found, path: &str, value: Value<'_>) {
         return;
     };
     match says(path) {
-        Says::Type => found.put_ranked(Part::ExceptionType, rank_of(path), text, path),
-        Says::Message => found.put_ranked(Part::ExceptionMessage, rank_of(path), text, path),
+        Says::Type => put_first(found, Part::ExceptionType, text, path),
+        Says::Message => put_first(found, Part::ExceptionMessage, text, path),
         Says::Whole if text.contains('\n') => add_lines(found, text, path),
+        Says::Whole if let Some((kind, message)) = exception::php_object(text) => {
+            put_first(found, Part::ExceptionType, kind, path);
+            put_first(found, Part::ExceptionMessage, message, path);
+        }
         Says::Whole if found.origin_of(Part::ExceptionMessage) == Some(path) => {
             add_line_of_many(found, text, path)
         }
@@ -46,6 +51,13 @@ const WHOLE_RANK: u8 = 50;
 /// The outermost exception counts; causes are nested deeper.
 fn rank_of(path: &str) -> u8 {
     u8::try_from(path.split('.').count()).unwrap_or(WHOLE_RANK - 1).min(WHOLE_RANK - 1)
+}
+
+/// Of an array of exceptions the first is the outermost; the others are its causes.
+fn put_first(found: &mut Found, part: Part, text: &str, path: &str) {
+    if !path.contains('.') || found.origin_of(part) != Some(path) {
+        found.put_ranked(part, rank_of(path), text, path);
+    }
 }
 
 fn text_of<'v>(value: &'v Value<'v>) -> Option<&'v str> {
@@ -147,6 +159,14 @@ mod tests {
         check(
             r#"{"exception":[{"exc_type":"ZeroDivisionError","exc_value":"by zero","frames":[{"filename":"/a.py","lineno":2,"name":"f","locals":{"x":"1"}}]}]}"#,
             ["ZeroDivisionError", "by zero", "\n  File /a.py in f"],
+        );
+        check(
+            r#"{"exception":[{"exc_type":"RuntimeError","exc_value":"late"},{"exc_type":"KeyError","exc_value":"'a'","is_cause":true}]}"#,
+            ["RuntimeError", "late", ""],
+        );
+        check(
+            r#"{"context":{"exception":"[object] (RuntimeException(code: 3): boom at /srv/t.php:5)"}}"#,
+            ["RuntimeException", "boom", ""],
         );
         check(
             r#"{"context":{"exception":{"class":"RuntimeException","message":"boom","code":3,"trace":["/t.php:8","/t.php:9"]}}}"#,

@@ -243,8 +243,15 @@ pub(crate) struct Evidence {
 }
 
 impl Evidence {
-    /// The bit of a key of the outermost object; 0 when no signature asks for it.
-    pub(crate) fn of_key(key: &str) -> u128 {
+    /// The bits of a path: of itself, and of the key of the outermost object that it stands under. A key may have dots, so
+    /// `ecs.version` speaks for `ecs` either way.
+    pub(crate) fn of_path(path: &str) -> u128 {
+        let outermost = path.split_once('.').map_or(0, |(key, _)| Self::of_key(key));
+        outermost | Self::of_key(path)
+    }
+
+    /// The bit of a key; 0 when no signature asks for it.
+    fn of_key(key: &str) -> u128 {
         KEYS.iter().position(|known| *known == key).map_or(0, |at| 1 << at)
     }
 

@@ -1,7 +1,7 @@
 //! Monolog (PHP): `{"message":..,"context":{..},"level":200,"level_name":"INFO","channel":"app","datetime":..,"extra":{}}`, and its
-//! LogstashFormatter with `monolog_level`. Levels are 100 to 600.
+//! LogstashFormatter with `monolog_level`, whose `type` is the name of the application. Levels are 100 to 600.
 
-use super::{JsonLayout, Levels, Signature};
+use super::{JsonLayout, Levels, Signature, Source};
 
 pub(super) const LAYOUT: JsonLayout = JsonLayout {
     name: "monolog",
@@ -11,5 +11,6 @@ pub(super) const LAYOUT: JsonLayout = JsonLayout {
         Signature::keys(&["monolog_level", "channel"]),
     ],
     levels: Levels::Monolog,
+    service: Source::Type,
     ..JsonLayout::GENERIC
 };

@@ -165,6 +165,13 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// The object that is all of the message, but for a CEE cookie before it.
+    pub(crate) fn object(&self) -> Option<&'a str> {
+        let &[("", object)] = self.objects.as_slice() else { return None };
+        let message = self.message.strip_prefix("@cee:").unwrap_or(&self.message);
+        (message.trim_ascii() == object.trim_ascii()).then_some(object)
+    }
+
     /// Takes `level` when it is the name of one; the severity follows from it.
     pub(crate) fn level_named(&mut self, level: &'a str) -> bool {
         let known = Severity::from_text(level.as_bytes()).is_some();

@@ -1,5 +1,5 @@
 //! Ruby's Logger, and Rails and Sidekiq with it:
-//! `I, [2026-11-23T06:45:57.223231 #9537]  INFO -- prog: user logged in`.
+//! `I, [2026-11-23T06:45:57.223231 #9537]  INFO -- prog: user logged in`; an exception is `boom (RuntimeError)`.
 
 use super::cursor::Cursor;
 use super::{Reading, TextLayout, rails_tagged};
@@ -31,8 +31,24 @@ fn parse<'a>(text: &'a str, reading: &mut Reading<'a>) -> Option<()> {
     reading.field("log.logger", cursor.until(":")?);
     let _ = cursor.skip(" ");
     rails_tagged::tags(&mut cursor, reading);
-    reading.message = cursor.rest().into();
+    let message = cursor.rest();
+    if let Some((text, kind)) = exception(message) {
+        reading.field("exception.type", kind);
+        reading.field("exception.message", text);
+        reading.field("exception.stacktrace", message);
+    }
+    reading.message = message.into();
     Some(())
+}
+
+/// Message and type of an exception as Logger prints one: `boom (RuntimeError)`, and its backtrace below.
+fn exception(message: &str) -> Option<(&str, &str)> {
+    let (line, below) = message.split_once('\n').unwrap_or((message, ""));
+    let (text, kind) = line.trim_ascii_end().strip_suffix(')')?.rsplit_once(" (")?;
+    let is_path = kind.starts_with(|c: char| c.is_ascii_uppercase())
+        && kind.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b':' | b'_'));
+    let is_thrown = kind.ends_with("Error") || kind.ends_with("Exception") || below.contains(":in ");
+    (is_path && is_thrown).then_some((text, kind))
 }
 
 #[cfg(test)]
@@ -61,6 +77,19 @@ mod tests {
                 ("message", "boom (RuntimeError)\nx.rb:1:in `f'"),
                 ("process.pid", "9537"),
                 ("log.logger", "billing"),
+                ("exception.type", "RuntimeError"),
+                ("exception.message", "boom"),
+                ("exception.stacktrace", "boom (RuntimeError)\nx.rb:1:in `f'"),
+            ],
+        );
+        check(
+            &LAYOUT,
+            "I, [2026-11-23T06:45:57.223231 #9537]  INFO -- : Completed 200 OK (Fast)",
+            &[
+                ("time", "2026-11-23T06:45:57.223231Z"),
+                ("level", "INFO"),
+                ("message", "Completed 200 OK (Fast)"),
+                ("process.pid", "9537"),
             ],
         );
         check(

@@ -1,13 +1,14 @@
 //! Structlog's console renderer (Python):
 //! `2026-11-23 06:45:52 [info     ] user logged in        [app.db] user_id=u1`. The logger's name, when
-//! there is one, stands behind the padded event.
+//! there is one, and the pairs stand behind the padded event; they are no part of the message.
 //!
 //! Elixir's Logger looks alike, but has no date: `06:45:53.317 request_id=F7Vi [info] GET /`.
 
 use super::cursor::{Cursor, is_name};
 use super::glance::behind_time;
-use super::key_values::pairs;
+use super::key_values::{is_pairs, pairs};
 use super::{Reading, TextLayout};
+use std::borrow::Cow;
 
 pub(super) const LAYOUT: TextLayout =
     TextLayout { name: "structlog", number: 111, begins: |byte| byte.is_ascii_digit(), read };
@@ -30,17 +31,28 @@ fn parse<'a>(text: &'a str, reading: &mut Reading<'a>) -> Option<()> {
     reading.time = Some(cursor.time()?);
     cursor.skip(" [")?;
     level_and_message(cursor, reading)?;
-    let line = cursor.line();
-    // Two blanks: the event is padded.
-    let logger = line.split_once("  [").and_then(|(_, rest)| rest.split_once(']'));
-    if let Some((logger, _)) = logger.filter(|(name, behind)| is_name(name) && has_end(behind)) {
-        reading.field("log.logger", logger);
+    if let Cow::Borrowed(message) = reading.message {
+        cut_event(message, reading);
     }
     Some(())
 }
 
-fn has_end(behind: &str) -> bool {
-    behind.is_empty() || behind.starts_with(' ')
+/// Takes off what stands behind the padding of an event; a long event has none, and keeps its pairs.
+fn cut_event<'a>(message: &'a str, reading: &mut Reading<'a>) {
+    let (line, below) = message.split_at(message.find('\n').unwrap_or(message.len()));
+    let Some((event, behind)) = line.split_once("  ") else { return };
+    let mut behind = behind.trim_ascii_start();
+    let logger = behind.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    let logger = logger.filter(|(name, rest)| is_name(name) && (rest.is_empty() || rest.starts_with(' ')));
+    if let Some((_, rest)) = logger {
+        behind = rest.trim_ascii_start();
+    }
+    if !behind.is_empty() && !is_pairs(behind) {
+        return;
+    }
+    reading.field("log.logger", logger.map_or("", |(name, _)| name));
+    super::pairs::pairs(behind, &mut reading.fields);
+    reading.message = if below.is_empty() { event.into() } else { format!("{event}{below}").into() };
 }
 
 fn read_elixir<'a>(text: &'a str, reading: &mut Reading<'a>) -> bool {
@@ -85,7 +97,8 @@ mod tests {
             &[
                 ("time", "2026-11-23T06:45:52Z"),
                 ("level", "INFO"),
-                ("message", "user logged in                 user_id=u1"),
+                ("message", "user logged in"),
+                ("user_id", "u1"),
             ],
         );
         check(
@@ -94,9 +107,16 @@ mod tests {
             &[
                 ("time", "2026-11-23T06:53:18.281477Z"),
                 ("level", "ERROR"),
-                ("message", "failed                         [app.db] k=1\nTraceback"),
+                ("message", "failed\nTraceback"),
                 ("log.logger", "app.db"),
+                ("k", "1"),
             ],
+        );
+        let message = "table:  a b  an event that is longer than thirty k=1";
+        check(
+            &LAYOUT,
+            &format!("2026-11-23 06:45:52 [info     ] {message}"),
+            &[("time", "2026-11-23T06:45:52Z"), ("level", "INFO"), ("message", message)],
         );
     }
 
