@@ -12,5 +12,7 @@ pub mod multiline;
 pub mod parse;
 pub mod pattern;
 pub mod query;
+#[cfg(test)]
+mod testing;
 pub mod time;
 pub mod varint;

@@ -1,37 +1,24 @@
-//! Lines as they come: every logger's, malformed ones, and files that nobody on this project wrote.
+//! Lines as they come: every logger's, and malformed ones. [`real`] has files that nobody on this project wrote,
+//! [`hostile`] what only an enemy writes.
+
+mod hostile;
+mod real;
 
 use super::head::by_scan_and_by_walk;
 use super::*;
-use crate::batch::{Batch, BatchLine, Codec, LineMeta};
-use crate::entry::trim_line_ending;
+use crate::batch::LineMeta;
 use crate::frame::Gap;
-use crate::ids::{Epoch, Offset, SourceId};
-use bytes::Bytes;
+use crate::ids::{Offset, SourceId};
+use crate::testing::{RECEIVED, looked_at, row};
 use proptest::prelude::*;
 use std::ops::ControlFlow;
-use std::path::Path;
 use std::sync::Arc;
 
-const RECEIVED: &str = "2026-11-24T00:00:00Z";
-
 fn batch_of(lines: &[(&[u8], LineMeta)]) -> RecordBatch {
-    let rows = lines.iter().map(|&(text, meta)| {
-        let len = u32::try_from(text.len()).expect("a short line");
-        BatchLine { range_len: len, text_len: len, meta }
-    });
+    let rows = lines.iter().map(|&(text, meta)| row(text.len(), meta)).collect();
     let text = lines.iter().flat_map(|(text, _)| text.iter().copied()).collect::<Vec<u8>>();
-    let batch = Batch {
-        source: SourceId([3; 16]),
-        epoch: Epoch(1),
-        first_start: Offset(100),
-        lines: rows.collect(),
-        codec: Codec::None,
-        text_len: text.len() as u32,
-        payload: Bytes::from(text),
-    };
-    let received = Timestamp::parse(RECEIVED).expect("a time");
     let resource = Resource { host: "vm".into(), path: "/var/log/shop.log".into(), ..Resource::default() };
-    look(&batch, Arc::new(resource), received, &mut Parser::new()).expect("a sound batch")
+    looked_at(&text, rows, Offset(100), Arc::new(resource))
 }
 
 /// Time, severity and service of one line.
@@ -188,7 +175,7 @@ fn a_further_part_takes_over_what_the_first_said() {
     assert!(times[0] == times[1] && times[1] != times[2]);
 }
 
-fn shape(line: &[u8]) -> Shape {
+pub(super) fn shape(line: &[u8]) -> Shape {
     Parser::new().walk(line, |_, _| ControlFlow::Continue(()))
 }
 
@@ -362,61 +349,4 @@ fn the_scan_answers_for_usual_lines() {
     for line in usual {
         assert!(by_scan_and_by_walk(line.as_bytes(), &mut parser).0.is_some(), "{line}");
     }
-}
-
-/// Every file below `folder` of the shared test material; says so when it is not there.
-fn shared_files(folder: &str) -> Vec<(String, Vec<u8>)> {
-    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data")).join(folder);
-    let Ok(entries) = std::fs::read_dir(&folder) else {
-        println!("skipped: {} is not here", folder.display());
-        return Vec::new();
-    };
-    let paths = entries.map(|entry| entry.expect("a readable folder").path()).filter(|path| path.is_file());
-    paths.map(|path| (path.display().to_string(), std::fs::read(&path).expect("a readable file"))).collect()
-}
-
-#[test]
-fn the_json_test_suite() {
-    for (path, text) in shared_files("json") {
-        let name = path.rsplit('/').next().unwrap_or_default();
-        let object = text.trim_ascii().starts_with(b"{");
-        match name.as_bytes().first() {
-            Some(b'y') if object => assert_eq!(shape(&text), Shape::Json, "{name}"),
-            Some(b'n') => assert_eq!(shape(&text), Shape::Plain, "{name}"),
-            _ => {}
-        }
-        let wrapped = [b"{\"a\":", text.as_slice(), b"}"].concat();
-        match name.as_bytes().first() {
-            Some(b'y') => assert_eq!(shape(&wrapped), Shape::Json, "{name}"),
-            _ => assert_eq!(
-                shape(&wrapped) == Shape::Json,
-                serde_json::from_slice::<serde_json::Value>(&wrapped).is_ok(),
-                "{name}"
-            ),
-        }
-    }
-}
-
-#[test]
-fn lines_of_real_loggers_and_systems_go_through() {
-    let (mut lines, mut timed, mut levelled) = (0u32, 0u32, 0u32);
-    let received = Timestamp::parse(RECEIVED).expect("a time");
-    let files = ["loggers", "lnav", "loghub"].into_iter().flat_map(shared_files);
-    for line in
-        files.flat_map(|(_, text)| text.split(|&b| b == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>())
-    {
-        let line = trim_line_ending(&line);
-        if line.is_empty() || line.len() > 100_000 {
-            continue;
-        }
-        let batch = batch_of(&[(line, LineMeta::default())]);
-        let view = batch.view(&batch.records[0]);
-        let mut terms = Terms::default();
-        terms.add(&view, &mut Parser::new());
-        Record::of(&view, &mut Parser::new());
-        lines += 1;
-        timed += u32::from(view.time != received);
-        levelled += u32::from(view.severity != Severity::UNSPECIFIED);
-    }
-    println!("{lines} lines, {timed} with a time, {levelled} with a level");
 }

@@ -1,0 +1,1 @@
+//! Lines that only an enemy or a broken program writes.
