@@ -7,6 +7,8 @@ pub mod batch;
 pub mod dir;
 pub mod entry;
 pub mod frame;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod ids;
 pub mod multiline;
 pub mod parse;

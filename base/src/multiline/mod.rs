@@ -183,6 +183,10 @@ impl Group {
             return if is_whole { Verdict::Ends } else { Verdict::GoesOn };
         }
         self.object = false;
+        if line.more == More::Piece && line.text.starts_with(b"{\"") {
+            // The first piece of an object.
+            return Verdict::Begins(Looks::default());
+        }
         if line.text.is_empty() {
             return self.verdict_on_blank();
         }

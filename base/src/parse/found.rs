@@ -129,7 +129,7 @@ impl Found {
             Role::Method => self.put_name(Part::Method, rank, path, value),
             Role::Path => self.put_value(Part::Path, rank, path, value),
             Role::Status => self.put_value(Part::Status, rank, path, value),
-            Role::Exception => self.has_exception |= value != Value::Null && value != Value::Bool(false),
+            Role::Exception => self.has_exception |= !says_nothing(value),
             _ => {}
         }
         if self.wanted == Wanted::All {
@@ -295,9 +295,11 @@ impl Found {
             Role::Trace => self.put_value(Part::Trace, rank, path, value),
             Role::Span => self.put_value(Part::Span, rank, path, value),
             Role::Request => self.put_value(Part::Request, rank, path, value),
-            Role::User => self.put_value(Part::User, rank, path, value),
+            Role::User if !matches!(value, Value::Str("-" | "--")) => {
+                self.put_value(Part::User, rank, path, value)
+            }
             Role::Exception => super::thrown::take(self, path, value),
-            Role::Body if path == "full_message" => super::thrown::take(self, path, value),
+            Role::Body if path == "full_message" => super::thrown::take_full_message(self, path, value),
             _ => {}
         }
     }
@@ -315,6 +317,10 @@ impl Found {
             self.level_from.push_str(from);
         }
     }
+}
+
+fn says_nothing(value: Value<'_>) -> bool {
+    matches!(value, Value::Null | Value::Bool(false) | Value::Str(""))
 }
 
 fn whole(value: Value<'_>) -> Option<i64> {

@@ -98,9 +98,8 @@ fn logs_of(folder: &Path) -> Vec<PathBuf> {
         return Vec::new();
     };
     let paths = entries.map(|entry| entry.expect("a readable folder").path());
-    let mut logs: Vec<_> = paths
-        .filter(|path| path.is_file() && path.extension().is_none_or(|it| it != "expected"))
-        .collect();
+    let mut logs: Vec<_> =
+        paths.filter(|path| path.is_file() && path.extension().is_none_or(|it| it != "expected")).collect();
     logs.sort();
     logs
 }
@@ -111,7 +110,8 @@ fn differences(name: &str, expected: &str, got: &[String]) -> Vec<String> {
     let of_line = |at: usize| {
         let (expected, got) =
             (expected.get(at).copied().unwrap_or_default(), got.get(at).map_or("", String::as_str));
-        (expected != got).then(|| format!("{name}.expected:{}\n  expected {expected}\n  got      {got}", at + 1))
+        (expected != got)
+            .then(|| format!("{name}.expected:{}\n  expected {expected}\n  got      {got}", at + 1))
     };
     (0..expected.len().max(got.len())).filter_map(of_line).collect()
 }
@@ -166,7 +166,8 @@ fn joined(text: &[u8]) -> Batch {
 
 fn row_of(view: &RecordView<'_>, record: &Record) -> String {
     let name = record.layout.name();
-    let layout = record.layout.wrapper_name().map_or(name.to_owned(), |wrapper| format!("{name} in {wrapper}"));
+    let layout =
+        record.layout.wrapper_name().map_or(name.to_owned(), |wrapper| format!("{name} in {wrapper}"));
     let has_time = record.layout.time_source() == TimeSource::Event;
     let time = if has_time { record.timestamp.to_string() } else { String::new() };
     let service = if record.service == view.resource.service() { "" } else { &record.service };

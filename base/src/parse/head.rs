@@ -14,6 +14,7 @@ use super::json::{Parser, Shape, as_object};
 use super::layout::text::Reading;
 use super::layout::{self, Layout, TimeSource};
 use super::read::{text_of, unwrapped};
+use super::role::Role;
 use super::scan::scan;
 use super::severity::Severity;
 use super::wrapper::{self, Wrapper};
@@ -141,7 +142,10 @@ impl Parser {
         let layout = found.json_layout();
         found.build_body();
         let severity = found.severity(layout);
-        let inferred = if found.has_exception { Severity::ERROR } else { layout.default_severity };
+        let inferred = match layout.default_severity {
+            Severity::UNSPECIFIED if found.has_exception => Severity::ERROR,
+            usual => usual,
+        };
         let head = Head {
             time: None,
             severity: severity.unwrap_or(inferred),
@@ -171,12 +175,13 @@ impl Parser {
         // An object behind a head, as containers and syslog have it, knows more of the record than the head does.
         let inner = reading.object().and_then(|object| self.head_of_object(object.as_bytes()));
         let severity = inner.map(|head| head.severity).filter(|severity| *severity != Severity::UNSPECIFIED);
-        let found = &mut self.found;
+        let (found, roles) = (&mut self.found, &mut self.roles);
         if let Some(stamp) = reading.time {
             found.put_stamp(stamp, "the beginning of the line");
         }
-        if let Some(service) = service_of(&reading) {
-            found.put(Part::Service, service, "service.name");
+        let mut names_service = |path: &str| roles.field(path).role == Role::Service;
+        if let Some((path, service)) = reading.fields.iter().find(|(path, _)| names_service(path)) {
+            found.put(Part::Service, service, path);
         }
         Head {
             time: None,
@@ -196,7 +201,9 @@ pub(super) fn by_scan_and_by_walk(object: &[u8], parser: &mut Parser) -> (Option
     let told = |found: &mut Found| {
         found.build_body();
         let layout = found.json_layout();
-        let (time, severity, thrown) = (found.stamp(), found.severity(layout), found.has_exception);
+        let (time, severity) = (found.stamp(), found.severity(layout));
+        // Nobody asks for it when there is a level.
+        let thrown = severity.is_none() && found.has_exception;
         let (service, body) = (found.service(layout), found.text(Part::Body));
         format!("{time:?} {severity:?} {} {service:?} {body:?} {thrown}", layout.name)
     };
@@ -204,11 +211,6 @@ pub(super) fn by_scan_and_by_walk(object: &[u8], parser: &mut Parser) -> (Option
     let scanned = scan(object, &mut parser.roles, &mut found).map(|()| told(&mut found));
     parser.walk_into(object, &mut found);
     (scanned, told(&mut found))
-}
-
-fn service_of<'r>(reading: &'r Reading<'_>) -> Option<&'r str> {
-    let named = reading.fields.iter().find(|(path, _)| *path == "service.name");
-    named.map(|(_, name)| name.as_ref())
 }
 
 /// What names no level but has a stack trace behind it is an error.

@@ -45,8 +45,10 @@ pub use severity::Severity;
 pub use terms::Terms;
 pub use tokens::{Token, TokenClass, tokens, tokens_lossy};
 
+pub(crate) use exception::exception_in;
 pub(crate) use hash::{Scope, Term, id_of, pattern_word, severity_word};
 pub(crate) use id::{canonical, looks_like_id};
+pub(crate) use layout::read_by_all;
 pub use read::hides_words;
 pub(crate) use read::{FieldOrText, Said};
 

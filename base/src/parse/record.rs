@@ -195,14 +195,11 @@ fn body_of(view: &RecordView<'_>, parser: &mut Parser, found: &Found, written: W
             Written::AsObject => String::from_utf8_lossy(view.text).into_owned(),
         };
     };
-    if written == Written::AsText {
-        let stack = found.text(Part::Stacktrace);
-        let before = stack.and_then(|stack| body.strip_suffix(stack)).map(str::trim_end);
-        return match (before, stack) {
-            (Some(""), Some(stack)) => stack.lines().next().unwrap_or_default().to_owned(),
-            (Some(before), _) => before.to_owned(),
-            _ => body.to_owned(),
-        };
+    if let Some(stack) = found.text(Part::Stacktrace)
+        && let Some(before) = body.trim_end().strip_suffix(stack.trim_end())
+    {
+        let first = || stack.lines().next().unwrap_or_default();
+        return Some(before.trim_end()).filter(|before| !before.is_empty()).unwrap_or_else(first).to_owned();
     }
     let template =
         matches!(found.origin_of(Part::Body), Some("@mt" | "MessageTemplate")) && body.contains('{');
@@ -255,11 +252,14 @@ fn thrown_of(found: &Found) -> Option<Thrown> {
     let text = |part| found.text(part).map(str::to_owned);
     let (mut kind, mut message) = (text(Part::ExceptionType), text(Part::ExceptionMessage));
     let stacktrace = text(Part::Stacktrace).map(|stack| stack.trim_matches('\n').to_owned());
-    if let Some(exception) = stacktrace.as_deref().filter(|_| kind.is_none()).and_then(exception_in) {
+    let told = stacktrace.as_deref().or(message.as_deref());
+    if let Some(exception) = told.filter(|_| kind.is_none()).and_then(exception_in) {
         kind = exception.kind.map(str::to_owned);
-        // An array of lines is no message, though its first line was taken for one.
-        let is_own = found.origin_of(Part::ExceptionMessage) != found.origin_of(Part::Stacktrace);
-        message = message.filter(|_| is_own).or_else(|| Some(exception.message.to_owned()));
+        // An array of lines is no message, though its first line was taken for one; nor is what begins with the type.
+        let is_own = stacktrace.is_some()
+            && found.origin_of(Part::ExceptionMessage) != found.origin_of(Part::Stacktrace);
+        let named = exception.message.to_owned();
+        message = message.filter(|_| is_own).or(Some(named));
     }
     let any = kind.is_some() || message.is_some() || stacktrace.is_some();
     any.then_some(Thrown { kind, message, stacktrace })

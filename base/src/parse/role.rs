@@ -49,10 +49,10 @@ pub enum Role {
     Text,
 }
 
-/// Objects that hold all fields of a line.
-const WRAPPERS: [&str; 3] = ["fields.", "@fields.", "record."];
+/// Objects that hold all fields of a line, and what is added to the rank of a field in them.
+const WRAPPERS: [(&str, u8); 3] = [("fields.", WRAPPED_RANK), ("@fields.", WRAPPED_RANK), ("record.", 0)];
 /// Objects that hold ids beside other things; nothing but ids is looked for in them.
-const CONTEXTS: [&str; 16] = [
+const CONTEXTS: [&str; 17] = [
     "contextMap.",
     "mdc.",
     "context.",
@@ -68,13 +68,15 @@ const CONTEXTS: [&str; 16] = [
     "dd.",
     "resource.",
     "payload.",
+    "named_tags.",
     "http.",
 ];
 /// Objects whose every field belongs to an exception.
 const EXCEPTION_ROOTS: [&str; 4] = ["exception.", "error.", "err.", "thrown."];
 /// No well-known path is longer once folded.
 const FOLDED_BYTES_MAX: usize = 28;
-/// A field of a context ranks behind those of the record itself.
+/// A field of a wrapper ranks behind those of the record itself, and a field of a context behind these.
+const WRAPPED_RANK: u8 = 50;
 const NESTED_RANK: u8 = 100;
 
 /// Folded paths of well-known fields. Where several of one role say something, the one that stands first here counts.
@@ -104,8 +106,9 @@ const NAMES: [(Role, &[&str]); 17] = [
     (Role::Status, &["status"]),
 ];
 /// Paths that are well known in this spelling only.
-const EXACT: [(&str, Role, u8); 18] = [
+const EXACT: [(&str, Role, u8); 21] = [
     ("@t", Role::Time, 0),
+    ("t", Role::Time, 29),
     ("eventTime", Role::Time, 30),
     ("__REALTIME_TIMESTAMP", Role::Time, 31),
     ("start_time", Role::Time, 32),
@@ -113,6 +116,10 @@ const EXACT: [(&str, Role, u8); 18] = [
     ("@l", Role::Level, 0),
     ("error_severity", Role::Level, 30),
     ("_SYSTEMD_UNIT", Role::Service, 30),
+    // The number of the account that the process runs as.
+    ("_UID", Role::Other, 0),
+    // PostgreSQL's: the client's.
+    ("application_name", Role::Other, 0),
     ("@m", Role::Body, 0),
     ("@mt", Role::Body, 1),
     ("@x", Role::Exception, 0),
@@ -167,10 +174,11 @@ pub fn role_of(path: &str) -> Role {
 
 /// The part the field at `path` plays, and its rank among the fields that play it: the least counts.
 fn part_of(path: &str) -> (Role, u8) {
-    let unwrapped = WRAPPERS.iter().find_map(|wrapper| path.strip_prefix(wrapper)).unwrap_or(path);
-    let part = part_at_root(unwrapped);
-    if part.0 != Role::Other || !unwrapped.contains('.') {
-        return part;
+    let in_wrapper = |(wrapper, rank): &(&str, u8)| path.strip_prefix(wrapper).map(|path| (path, *rank));
+    let (unwrapped, behind) = WRAPPERS.iter().find_map(in_wrapper).unwrap_or((path, 0));
+    let (role, rank) = part_at_root(unwrapped);
+    if role != Role::Other || !unwrapped.contains('.') {
+        return (role, rank + behind);
     }
     let inner = CONTEXTS.iter().find_map(|context| unwrapped.strip_prefix(context));
     match inner.map(part_at_root) {
@@ -247,6 +255,8 @@ pub(super) struct Known {
     pub(super) scope: Scope,
     /// Whether a part of the head may be nested under it.
     pub(super) may_hold_head: bool,
+    /// Whether an exception may be nested under it.
+    pub(super) may_hold_exception: bool,
     pub(super) evidence: u128,
 }
 
@@ -293,12 +303,20 @@ impl RoleCache {
     #[cold]
     fn learn(&mut self, path: &str, packed: Packed) -> &Option<Known> {
         let Field { role, rank, scope, evidence, .. } = Field::of(path);
-        let may_hold_head = may_hold_head(path);
+        let (may_hold_head, may_hold_exception) = (may_hold_head(path), is_key_of(path, CONTEXTS));
         self.slots.resize_with(CACHE_SLOTS, || None);
         let slot = packed.slot();
         let slot = if self.slots[slot].is_some() { slot ^ 1 } else { slot };
-        self.slots[slot] =
-            Some(Known { packed, path: path.into(), role, rank, scope, may_hold_head, evidence });
+        self.slots[slot] = Some(Known {
+            packed,
+            path: path.into(),
+            role,
+            rank,
+            scope,
+            may_hold_head,
+            may_hold_exception,
+            evidence,
+        });
         &self.slots[slot]
     }
 }
@@ -334,9 +352,13 @@ impl Packed {
     }
 }
 
+fn is_key_of<const N: usize>(key: &str, objects: [&str; N]) -> bool {
+    objects.iter().any(|object| object.strip_suffix('.') == Some(key))
+}
+
 /// Whether an object under this key of the outermost object may hold a part of the head.
 fn may_hold_head(key: &str) -> bool {
-    if WRAPPERS.iter().any(|wrapper| wrapper.strip_suffix('.') == Some(key)) {
+    if is_key_of(key, WRAPPERS.map(|(wrapper, _)| wrapper)) {
         return true;
     }
     let mut buffer = [0; FOLDED_BYTES_MAX];

@@ -17,6 +17,7 @@ pub(super) fn scan(object: &[u8], roles: &mut RoleCache, found: &mut Found) -> O
     if cursor.next_is(b'}') {
         return cursor.is_at_end().then_some(());
     }
+    let mut may_hide_exception = false;
     loop {
         cursor.skip_blanks();
         let known = roles.key(cursor.key()?)?;
@@ -25,7 +26,7 @@ pub(super) fn scan(object: &[u8], roles: &mut RoleCache, found: &mut Found) -> O
         match cursor.peek()? {
             b'{' | b'[' if known.role.is_of_head() || known.may_hold_head => return None,
             b'{' | b'[' => {
-                found.has_exception |= known.role == Role::Exception;
+                may_hide_exception |= known.role == Role::Exception || known.may_hold_exception;
                 cursor.skip_nested()?;
             }
             _ if known.role.is_of_head() || known.role == Role::Exception => {
@@ -38,10 +39,13 @@ pub(super) fn scan(object: &[u8], roles: &mut RoleCache, found: &mut Found) -> O
         cursor.skip_blanks();
         match cursor.take()? {
             b',' => {}
-            b'}' => return cursor.is_at_end().then_some(()),
+            b'}' => break,
             _ => return None,
         }
     }
+    // Without a level it matters whether something was thrown.
+    let is_all = !may_hide_exception || found.severity(found.json_layout()).is_some();
+    (is_all && cursor.is_at_end()).then_some(())
 }
 
 /// A scalar as it was read.

@@ -17,11 +17,11 @@ const NAMES: &[(&[u8], u8)] = &[
     (b"debug", 5),
     (b"trace", 1),
     (b"fatal", 21),
-    (b"critical", 21),
+    (b"critical", 18),
     (b"verbose", 1),
     (b"silly", 1),
     (b"finest", 1),
-    (b"finer", 1),
+    (b"finer", 5),
     (b"trce", 1),
     (b"trc", 1),
     (b"vrb", 1),
@@ -38,6 +38,7 @@ const NAMES: &[(&[u8], u8)] = &[
     (b"success", 9),
     (b"inf", 9),
     (b"i", 9),
+    (b"log", 9),
     (b"notice", 10),
     (b"wrn", 13),
     (b"w", 13),
@@ -46,15 +47,15 @@ const NAMES: &[(&[u8], u8)] = &[
     (b"severe", 17),
     (b"e", 17),
     (b"dpanic", 18),
-    (b"crit", 21),
-    (b"crt", 21),
+    (b"crit", 18),
+    (b"crt", 18),
     (b"ftl", 21),
     (b"panic", 21),
     (b"pnc", 21),
     (b"f", 21),
-    (b"alert", 22),
-    (b"emerg", 23),
-    (b"emergency", 23),
+    (b"alert", 19),
+    (b"emerg", 21),
+    (b"emergency", 21),
 ];
 const NAME_BYTES_MAX: usize = 16;
 
@@ -84,7 +85,7 @@ impl Severity {
 
     /// Reads a level's number by its range: 0-7 syslog and GELF, 10-69 pino and bunyan, 100-600 Monolog.
     pub fn from_int(level: i64) -> Option<Self> {
-        const SYSLOG: [u8; 8] = [23, 22, 21, 17, 13, 10, 9, 5];
+        const SYSLOG: [u8; 8] = [21, 19, 18, 17, 13, 10, 9, 5];
         let number = match level {
             0..=7 => SYSLOG[usize::try_from(level).expect("below 8")],
             10..=19 => 1,
@@ -93,9 +94,9 @@ impl Severity {
             250 => 10,
             40..=49 | 300 => 13,
             50..=59 | 400 => 17,
-            60..=69 | 500 => 21,
-            550 => 22,
-            600 => 23,
+            500 => 18,
+            550 => 19,
+            60..=69 | 600 => 21,
             _ => return None,
         };
         Some(Self(number))
@@ -129,7 +130,12 @@ fn number_of_name(name: &[u8]) -> Option<u8> {
     let lower = buffer.get_mut(..name.len())?;
     lower.copy_from_slice(name);
     lower.make_ascii_lowercase();
-    NAMES.iter().find(|(known, _)| *known == &*lower).map(|&(_, number)| number)
+    // PostgreSQL and MongoDB number how much they tell.
+    let lower = match &*lower {
+        [debug @ .., b'1'..=b'5'] if matches!(debug, b"d" | b"debug") => debug,
+        all => all,
+    };
+    NAMES.iter().find(|(known, _)| *known == lower).map(|&(_, number)| number)
 }
 
 #[cfg(test)]
@@ -144,7 +150,8 @@ mod tests {
         check("INFO", 9);
         check("warning", 13);
         check("ERRO", 17);
-        check("Critical", 21);
+        check("Critical", 18);
+        check("DEBUG2", 5);
         check("DEBUG+2", 7);
         check("ERROR+4", 21);
         check("INFO-99", 1);

@@ -45,6 +45,15 @@ pub(super) fn take(found: &mut Found, path: &str, value: Value<'_>) {
     }
 }
 
+/// GELF's long message: the message again with whatever is behind it, which may be a stack trace.
+pub(super) fn take_full_message(found: &mut Found, path: &str, value: Value<'_>) {
+    if let Value::Str(text) = value
+        && exception::exception_in(text).is_some()
+    {
+        add_lines(found, text, path);
+    }
+}
+
 /// A bare `error` says less than a message that is called so.
 const WHOLE_RANK: u8 = 50;
 
@@ -97,6 +106,9 @@ fn says(path: &str) -> Says {
     }
     let last = path.rsplit('.').next().unwrap_or(path);
     match last {
+        // Nextcloud's.
+        "Exception" if path == "exception.Exception" => Says::Type,
+        "Message" if path == "exception.Message" => Says::Message,
         "class" if path.contains("extendedStackTrace.") => Says::Frame("\n\tat "),
         "method" if path.contains("extendedStackTrace.") => Says::Frame("."),
         "file" if path.contains("extendedStackTrace.") => Says::Frame("("),
@@ -106,7 +118,7 @@ fn says(path: &str) -> Says {
         "type" | "name" | "class" | "exc_type" | "exception_class" | "errorType" | "kind" => Says::Type,
         "message" | "exc_value" | "value" | "exception_message" | "errorMessage" => Says::Message,
         "stack" | "stack_trace" | "stackTrace" | "stacktrace" | "trace" | "exc_info"
-        | "extendedStackTrace" | "errorVerbose" | "error_verbose" | "@x" | "full_message" => Says::Stack,
+        | "extendedStackTrace" | "errorVerbose" | "error_verbose" | "@x" => Says::Stack,
         "exception" | "Exception" | "error" | "err" | "thrown" => Says::Whole,
         _ => Says::Nothing,
     }

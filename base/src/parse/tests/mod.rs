@@ -54,7 +54,7 @@ fn heads_of_all_loggers() {
     check(
         r#"{"asctime": "2026-11-23 06:27:09,163", "levelname": "CRITICAL"}"#,
         "2026-11-23T06:27:09.163Z",
-        "FATAL",
+        "ERROR",
     );
     check(
         r#"{"msg":"m","level":"ERRO","ts":"2026-11-23T06:34:09.272833632Z"}"#,

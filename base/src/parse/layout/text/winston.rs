@@ -31,6 +31,7 @@ fn read<'a>(text: &'a str, reading: &mut Reading<'a>) -> bool {
         _ => false,
     };
     let is_so = match text.as_bytes() {
+        [_, _, _, _, b'/', ..] => false,
         [b'0'..=b'9', ..] => behind_time(text).is_some_and(may_follow_time),
         bytes => is_level(bytes),
     };
