@@ -7,6 +7,7 @@ use super::number::Number;
 use super::role::{Field, Role};
 use super::severity::Severity;
 use crate::time::{Stamp, Timestamp};
+use std::cell::Cell;
 use std::fmt::Write;
 
 /// A longer text is not the name of a service, a host or a user.
@@ -61,6 +62,8 @@ pub(super) struct Slot {
 pub(super) struct Found {
     pub(super) wanted: Wanted,
     pub(super) evidence: Evidence,
+    /// The layout of the latest evidence: records follow others of their kind.
+    layout: Cell<Option<(Evidence, &'static JsonLayout)>>,
     stamp: Option<(u8, Stamp)>,
     nanos: Option<i64>,
     level_named: Option<(u8, Severity)>,
@@ -186,7 +189,15 @@ impl Found {
 
     /// The layout of a JSON record.
     pub(super) fn json_layout(&self) -> &'static JsonLayout {
-        self.evidence.layout()
+        match self.layout.get() {
+            // Fast path.
+            Some((evidence, layout)) if evidence == self.evidence => layout,
+            _ => {
+                let layout = self.evidence.layout();
+                self.layout.set(Some((self.evidence, layout)));
+                layout
+            }
+        }
     }
 
     /// How bad, in this layout: a level's name is better than its number.

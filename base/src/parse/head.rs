@@ -109,7 +109,7 @@ impl Parser {
 
     /// The service that the latest record names.
     pub(super) fn service(&self) -> Option<&str> {
-        self.found.service(layout::json::JsonLayout::of_number(self.latest_layout))
+        self.found.service(self.found.json_layout())
     }
 
     /// The message that the shape of a record was taken of.
@@ -152,7 +152,6 @@ impl Parser {
             layout: Layout::new(layout.number, Wrapper::None, TimeSource::Event),
             shape: found.text(Part::Body).map_or(0, shape_of),
         };
-        self.latest_layout = layout.number;
         self.found = found;
         (shape == Shape::Json).then_some(head)
     }
@@ -170,7 +169,6 @@ impl Parser {
     fn head_of_text(&mut self, content: &str, hint: Layout) -> Head {
         let wanted = self.found.wanted;
         self.found.clear(wanted);
-        self.latest_layout = 0;
         let (number, reading) = layout::detect(hint.number(), content);
         // An object behind a head, as containers and syslog have it, knows more of the record than the head does.
         let inner = reading.object().and_then(|object| self.head_of_object(object.as_bytes()));
@@ -222,6 +220,10 @@ fn severity_of(reading: &Reading<'_>) -> Severity {
 
 /// What a container runtime has wrapped a record in, and when it received its first line.
 fn wrapper_of(record: &[u8]) -> (Wrapper, Option<Stamp>) {
+    if !wrapper::may_begin(record) {
+        // Fast path.
+        return (Wrapper::None, None);
+    }
     let end = memchr(b'\n', record).unwrap_or(record.len());
     match wrapper::unwrap(&record[..end]) {
         Some(wrapped) => (wrapped.wrapper, Stamp::parse_prefix(wrapped.time).map(|(stamp, _)| stamp)),

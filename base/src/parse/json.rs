@@ -57,8 +57,6 @@ pub struct Parser {
     pub(super) roles: RoleCache,
     /// What the latest record says.
     pub(super) found: Found,
-    /// The number of its JSON layout.
-    pub(super) latest_layout: u8,
     /// The content of a wrapped record.
     pub(super) content: Vec<u8>,
     /// Lower-cased tokens and normalised ids.
@@ -87,7 +85,6 @@ impl Parser {
             path: String::new(),
             roles: RoleCache::default(),
             found: Found::default(),
-            latest_layout: 0,
             content: Vec::new(),
             scratch: Vec::new(),
         }

@@ -65,6 +65,15 @@ impl Wrapped<'_> {
 /// Longest time in front of a CRI line: nanoseconds and an offset.
 const TIME_BYTES_MAX: usize = 40;
 
+/// Whether a line that begins so may be wrapped, at a glance: docker's first key is `log`, `stream`, `time` or `attrs`.
+pub(crate) fn may_begin(line: &[u8]) -> bool {
+    match line {
+        [b'{', b'"', key, ..] => matches!(key, b'l' | b's' | b't' | b'a'),
+        [b'{' | b'0'..=b'9', ..] => true,
+        _ => false,
+    }
+}
+
 /// Takes one physical line apart, with or without its ending; `None` when it is not wrapped.
 pub(crate) fn unwrap(line: &[u8]) -> Option<Wrapped<'_>> {
     match line.first()? {

@@ -30,7 +30,7 @@ impl Timestamp {
 
     /// A time from whole seconds; clamped to what nanoseconds hold.
     pub fn from_seconds(seconds: i64) -> Self {
-        Self(seconds.saturating_mul(SECOND))
+        Self::of_seconds_and(seconds, 0)
     }
 
     /// This time moved back by `span`.
@@ -55,6 +55,12 @@ impl Timestamp {
         self.max(received.minus(TEN_YEARS)).min(received.plus(ONE_DAY))
     }
 
+    /// Whole seconds since 1970, and nanoseconds that are added; the nearest there is when that is out of reach.
+    fn of_seconds_and(seconds: i64, nanos: i64) -> Self {
+        let sum = i128::from(seconds) * i128::from(SECOND) + i128::from(nanos);
+        Self(sum.clamp(i64::MIN.into(), i64::MAX.into()) as i64)
+    }
+
     /// Reads RFC 3339 and its common relatives: `T` or blank between date and time, `.` or `,` before one to
     /// nine (or more) fraction digits, `Z`, `+hh:mm`, `+hhmm`, `+hh` or no zone (UTC); `:60` is the last instant of `:59`.
     /// Returns the time and how many bytes of `text` it took; `None` when `text` does not start with a time.
@@ -65,8 +71,7 @@ impl Timestamp {
         let (zone_seconds, used) = parse_zone(&text[at..]);
         at += used;
         let whole = days * DAY_SECONDS + seconds - zone_seconds;
-        let time = whole.saturating_mul(SECOND).saturating_add(nanos);
-        Some((Self(time), at))
+        Some((Self::of_seconds_and(whole, nanos), at))
     }
 
     /// As [`Timestamp::parse_prefix`], for text that is a time and nothing else.
@@ -294,6 +299,14 @@ mod tests {
         assert_eq!(parse_duration("250ms"), Some(Duration::from_millis(250)));
         for bad in ["", "m", "5", "5 m", "-5m", "5y", "99999999999999999999d"] {
             assert_eq!(parse_duration(bad), None, "{bad}");
+        }
+    }
+
+    /// The first instant there is lies within a second whose beginning is out of reach: found by a fuzzer.
+    #[test]
+    fn the_first_and_the_last_instant_are_read() {
+        for time in [Timestamp(i64::MIN), Timestamp(i64::MIN + 1), Timestamp(i64::MAX)] {
+            assert_eq!(Timestamp::parse(&time.to_string()), Some(time));
         }
     }
 

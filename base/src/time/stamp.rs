@@ -95,7 +95,7 @@ impl Stamp {
             }
         };
         let seconds = self.utc_seconds(days * DAY_SECONDS + of_day, zone);
-        Timestamp(seconds.saturating_mul(SECOND).saturating_add(self.nanos.rem_euclid(SECOND)))
+        Timestamp::of_seconds_and(seconds, self.nanos.rem_euclid(SECOND))
     }
 
     fn latest_year(&self, month: i64, day: i64, received: Timestamp, zone: &Zone) -> i64 {
