@@ -135,10 +135,18 @@ impl Parser {
 
     /// `None` when it is no JSON object after all.
     fn head_of_object(&mut self, object: &[u8]) -> Option<Head> {
-        let mut found = std::mem::take(&mut self.found);
         // Fast path.
-        let scanned = found.wanted == Wanted::Head && scan(object, self.roles(), &mut found).is_some();
-        let shape = if scanned { Shape::Json } else { self.walk_into(object, &mut found) };
+        let scanned =
+            self.found.wanted == Wanted::Head && scan(object, &mut self.roles, &mut self.found).is_some();
+        let shape = if scanned {
+            Shape::Json
+        } else {
+            let mut found = std::mem::take(&mut self.found);
+            let shape = self.walk_into(object, &mut found);
+            self.found = found;
+            shape
+        };
+        let found = &mut self.found;
         let layout = found.json_layout();
         found.build_body();
         let severity = found.severity(layout);
@@ -152,7 +160,6 @@ impl Parser {
             layout: Layout::new(layout.number, Wrapper::None, TimeSource::Event),
             shape: found.text(Part::Body).map_or(0, shape_of),
         };
-        self.found = found;
         (shape == Shape::Json).then_some(head)
     }
 

@@ -138,11 +138,6 @@ impl Parser {
         shape
     }
 
-    /// What paths stand for.
-    pub(super) fn roles(&mut self) -> &mut RoleCache {
-        &mut self.roles
-    }
-
     fn shrink(&mut self) {
         if self.line.capacity() > KEPT_BYTES_MAX {
             (self.line, self.buffers, self.tape, self.path) =

@@ -13,7 +13,7 @@ use std::borrow::Cow;
 
 /// Gathers the head of `object`, a text in braces; `None` when it must be walked.
 pub(super) fn scan(object: &[u8], roles: &mut RoleCache, found: &mut Found) -> Option<()> {
-    let mut cursor = Cursor { text: object, at: 1 };
+    let mut cursor = Cursor { text: object, utf8: simdutf8::basic::from_utf8(object).ok()?, at: 1 };
     if cursor.next_is(b'}') {
         return cursor.is_at_end().then_some(());
     }
@@ -65,6 +65,8 @@ impl Scalar<'_> {
 
 struct Cursor<'a> {
     text: &'a [u8],
+    /// The same.
+    utf8: &'a str,
     at: usize,
 }
 
@@ -116,14 +118,13 @@ impl<'a> Cursor<'a> {
         }
         self.at += 1;
         let escaped = self.skip_string()?;
-        let text = &self.text[start + 1..self.at - 1];
         if escaped {
             // Slow path. The quotes belong to it.
             return serde_json::from_slice(&self.text[start..self.at])
                 .ok()
                 .map(|it| Scalar::Text(Cow::Owned(it)));
         }
-        std::str::from_utf8(text).ok().map(|text| Scalar::Text(Cow::Borrowed(text)))
+        self.utf8.get(start + 1..self.at - 1).map(|text| Scalar::Text(Cow::Borrowed(text)))
     }
 
     /// Any scalar, to just behind it.

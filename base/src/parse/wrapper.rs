@@ -68,8 +68,11 @@ const TIME_BYTES_MAX: usize = 40;
 /// Whether a line that begins so may be wrapped, at a glance: docker's first key is `log`, `stream`, `time` or `attrs`.
 pub(crate) fn may_begin(line: &[u8]) -> bool {
     match line {
-        [b'{', b'"', key, ..] => matches!(key, b'l' | b's' | b't' | b'a'),
-        [b'{' | b'0'..=b'9', ..] => true,
+        [b'{', b'"', b'l', b'o', b'g', b'"', ..]
+        | [b'{', b'"', b't', b'i', b'm', b'e', b'"', ..]
+        | [b'{', b'"', b's' | b'a', ..] => true,
+        [b'{', next, ..] => *next != b'"',
+        [b'0'..=b'9', ..] => true,
         _ => false,
     }
 }
