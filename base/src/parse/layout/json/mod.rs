@@ -188,7 +188,9 @@ impl JsonLayout {
                 return Some(level).filter(|level| (0..8).contains(level)).and_then(Severity::from_int);
             }
             Levels::Bunyan => (level.clamp(10, 69) / 10 - 1) * 4 + 1,
-            Levels::Python => (level.clamp(0, 59) / 10) * 4 + 1,
+            // Critical, as its name is.
+            Levels::Python if level >= 50 => 18,
+            Levels::Python => (level.max(0) / 10) * 4 + 1,
             Levels::Logback => match level {
                 ..10_000 => 1,
                 10_000..20_000 => 5,
@@ -310,7 +312,7 @@ mod tests {
         let (pino, python, gelf, monolog, logback, nextcloud) = (8, 34, 4, 9, 10, 26);
         check(pino, 30, "INFO");
         check(python, 30, "WARN");
-        check(python, 50, "FATAL");
+        check(python, 50, "ERROR");
         check(gelf, 3, "ERROR");
         check(monolog, 200, "INFO");
         check(logback, 20_000, "INFO");
