@@ -12,7 +12,7 @@ use logweir::http::write_hit;
 use logweir::pipeline::Server;
 use logweir::workload::truth_path;
 use logweir_base::parse::Parser;
-use logweir_indexer::{Order, SearchRequest};
+use logweir_indexer::SearchRequest;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -69,12 +69,8 @@ fn trace_of_ten_lines(truth: &serde_json::Value) -> String {
 
 fn measure(server: &Server, query: &str, limit: u64, rounds: u64) -> (u64, f64) {
     let request = SearchRequest {
-        query: query.parse().expect("a good query"),
-        since: None,
-        until: None,
-        order: Order::Newest,
         limit: Some(limit).filter(|&n| n > 0),
-        deadline: None,
+        ..SearchRequest::of(query.parse().expect("a good query"))
     };
     let (mut parser, mut out) = (Parser::new(), Vec::new());
     let mut once = || {

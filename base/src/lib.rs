@@ -13,6 +13,7 @@ pub mod ids;
 pub mod multiline;
 pub mod parse;
 pub mod pattern;
+pub mod pipe;
 pub mod query;
 #[cfg(test)]
 mod testing;

@@ -70,7 +70,7 @@ fn is_possible(candidates: &Candidates, terms: &Terms) -> bool {
     match candidates {
         Candidates::All => true,
         Candidates::None => false,
-        Candidates::Word(word) => terms.words.contains(word),
+        Candidates::Word(word) => terms.words.contains(word) || terms.source_words.contains(word),
         Candidates::Id(id) => terms.ids.contains(id),
         Candidates::And(parts) => parts.iter().all(|part| is_possible(part, terms)),
         Candidates::Or(parts) => parts.iter().any(|part| is_possible(part, terms)),

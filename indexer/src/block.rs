@@ -28,6 +28,26 @@ pub(crate) enum Names<'a> {
 }
 
 impl<'a> Names<'a> {
+    /// All paths that columns number into.
+    pub(crate) fn paths(self) -> Box<dyn Iterator<Item = &'a Arc<str>> + 'a> {
+        match self {
+            Self::Run(names) => Box::new(names.paths.iter()),
+            Self::Split(meta, run) => {
+                Box::new(run.paths.iter().map(|&number| &meta.names.paths[number as usize]))
+            }
+        }
+    }
+
+    /// All sources.
+    pub(crate) fn resources(self) -> Box<dyn Iterator<Item = &'a Arc<Resource>> + 'a> {
+        match self {
+            Self::Run(names) => Box::new(names.sources.iter().map(|(_, resource)| resource)),
+            Self::Split(meta, run) => {
+                Box::new(run.sources.iter().map(|&number| &meta.names.sources[number as usize].1))
+            }
+        }
+    }
+
     fn source(self, number: u32) -> Option<&'a (SourceId, Arc<Resource>)> {
         match self {
             Self::Run(names) => names.sources.get(number as usize),
@@ -35,7 +55,7 @@ impl<'a> Names<'a> {
         }
     }
 
-    fn service(self, number: u32) -> Option<&'a str> {
+    pub(crate) fn service(self, number: u32) -> Option<&'a str> {
         match self {
             Self::Run(names) => names.services.get(number as usize).map(|name| &**name),
             Self::Split(meta, run) => {
@@ -46,23 +66,14 @@ impl<'a> Names<'a> {
 }
 
 impl Block {
-    /// Checks and decompresses. Errors: `InvalidData` when anything is not what was written.
-    pub(crate) fn unpack(
+    /// A block of rows that [`unpack_rows`] has given, with its text.
+    pub(crate) fn of(
         info: &BlockInfo,
         frame: &[u8],
-        rows: &[u8],
-        names: Names<'_>,
+        rows: Vec<Row>,
         unpacker: &mut Unpacker,
     ) -> io::Result<Self> {
-        check_rows(info, rows)?;
-        let rows = rows::read(rows, unpacker)?;
-        let text = unpack_text(info, frame, unpacker)?;
-        let end = rows.last().map(|row| u64::from(row.at) + u64::from(row.len) + u64::from(row.separated));
-        let named = |row: &Row| names.source(row.source).is_some() && names.service(row.service).is_some();
-        let whole = rows.len() == info.lines as usize
-            && end == Some(u64::from(info.text_len))
-            && rows.iter().all(named);
-        if whole { Ok(Self { text, rows }) } else { Err(damaged("rows and text of a block do not agree")) }
+        Ok(Self { text: unpack_text(info, frame, unpacker)?, rows })
     }
 
     /// Whether words of some line do not stand in the text as they are.
@@ -106,6 +117,23 @@ impl Block {
     }
 }
 
+/// Checks and decompresses the rows alone; severity and service are for the caller to fill in where columns have them.
+/// Errors: `InvalidData` when they are not what was written.
+pub(crate) fn unpack_rows(
+    info: &BlockInfo,
+    rows: &[u8],
+    names: Names<'_>,
+    unpacker: &mut Unpacker,
+) -> io::Result<Vec<Row>> {
+    check_rows(info, rows)?;
+    let rows = rows::read(rows, unpacker)?;
+    let end = rows.last().map(|row| u64::from(row.at) + u64::from(row.len) + u64::from(row.separated));
+    let named = |row: &Row| names.source(row.source).is_some() && names.service(row.service).is_some();
+    let whole =
+        rows.len() == info.lines as usize && end == Some(u64::from(info.text_len)) && rows.iter().all(named);
+    if whole { Ok(rows) } else { Err(damaged("rows and text of a block do not agree")) }
+}
+
 /// The lines' text alone.
 pub(crate) fn unpack_text(info: &BlockInfo, frame: &[u8], unpacker: &mut Unpacker) -> io::Result<Vec<u8>> {
     check_frame(info, frame)?;
@@ -120,6 +148,15 @@ pub(crate) fn check_frame(info: &BlockInfo, frame: &[u8]) -> io::Result<()> {
         Ok(())
     } else {
         Err(damaged("a block is not what was written"))
+    }
+}
+
+/// Errors: `InvalidData` when the columns are not what was written.
+pub(crate) fn check_columns(info: &BlockInfo, columns: &[u8]) -> io::Result<()> {
+    if crc32c::crc32c(columns) == info.columns_crc {
+        Ok(())
+    } else {
+        Err(damaged("columns are not what was written"))
     }
 }
 

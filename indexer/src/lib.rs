@@ -7,6 +7,7 @@
 
 mod block;
 mod codec;
+mod columns;
 mod config;
 mod distinct;
 mod indexer;
@@ -30,6 +31,6 @@ pub use config::IndexerConfig;
 pub use indexer::Indexer;
 pub use line::{Hit, LineKey};
 pub use patterns::{Pattern, PatternStats, TREND_HOURS};
-pub use search::{Order, SearchRequest, SearchSummary};
+pub use search::{Cancel, Order, SearchRequest, SearchSummary};
 pub use status::Status;
 pub use store::Store;

@@ -16,7 +16,7 @@
 //!   4 range    bytes of the line in its source
 //!   5 text     zigzag (bytes of text - bytes in the source)
 //!   6 flags    meta << 2 | gap << 1 | a separating newline follows the text
-//!   7 severity
+//!   7 severity                                     7 and 8 since version 3 stand in the block's columns, not here
 //!   8 service  (of the run)
 //!   9 layout   see `Layout::bits`
 //!  10 pattern  index in the list of patterns
@@ -125,8 +125,8 @@ impl RowWriter {
         self.put(4, row.range_len);
         self.put(5, zigzag(i64::from(row.len).wrapping_sub(row.range_len as i64)));
         self.put(6, u64::from(row.meta.0) << 2 | u64::from(row.gap) << 1 | u64::from(row.separated));
-        self.put(7, u64::from(row.severity.0));
-        self.put(8, u64::from(row.service));
+        self.put(7, 0);
+        self.put(8, 0);
         self.put(9, u64::from(row.layout.bits()));
         let pattern = self.number_of(row.pattern);
         self.put(PATTERN, pattern);
@@ -190,7 +190,7 @@ impl RowWriter {
     }
 }
 
-/// Reads what [`RowWriter::write`] wrote.
+/// Reads what [`RowWriter::write`] wrote: all but severity and service, unless an earlier version did.
 pub(crate) fn read(packed: &[u8], unpacker: &mut Unpacker) -> io::Result<Vec<Row>> {
     let mut frame = packed;
     let len = take(&mut frame).filter(|&len| len <= ROWS_BYTES_MAX).ok_or_else(cut_short)?;
@@ -351,6 +351,7 @@ mod tests {
                 at += row.len + u32::from(row.separated);
             }
             let packed = RowWriter::new().write(&rows, &mut Packer::new());
+            rows.iter_mut().for_each(|row| (row.severity, row.service) = (Severity(0), 0));
             prop_assert_eq!(read(&packed, &mut Unpacker::new()).expect("reads"), rows);
         }
 

@@ -2,13 +2,14 @@
 //! gathered per block. A pure function of the run, so that it can run on any thread. It is where most CPU goes.
 
 use crate::codec::Packer;
-use crate::distinct::Distinct;
+use crate::columns::ColumnsBuilder;
+use crate::distinct::{Counted, Distinct};
 use crate::open::{LineRef, OpenBatch, OpenRun};
 use crate::rows::{Row, RowWriter};
 use logweir_base::batch::LineMeta;
 use logweir_base::frame::Resource;
 use logweir_base::ids::SourceId;
-use logweir_base::parse::{Parser, Terms};
+use logweir_base::parse::{Parser, RecordView, Terms};
 use logweir_base::query::Candidates;
 use logweir_base::time::Timestamp;
 use std::collections::BTreeMap;
@@ -29,6 +30,8 @@ pub(crate) struct SealedRun {
 pub(crate) struct RunNames {
     pub(crate) sources: Vec<(SourceId, Arc<Resource>)>,
     pub(crate) services: Vec<Arc<str>>,
+    /// Of fields that have columns.
+    pub(crate) paths: Vec<Arc<str>>,
 }
 
 /// Some 128 KiB of lines.
@@ -38,8 +41,13 @@ pub(crate) struct SealedBlock {
     pub(crate) frame: Box<[u8]>,
     /// See [`crate::rows`].
     pub(crate) rows: Box<[u8]>,
+    /// See [`crate::columns`].
+    pub(crate) stats: Box<[u8]>,
+    pub(crate) columns: Box<[u8]>,
     /// Distinct word hashes, ascending.
     pub(crate) words: Arc<[u64]>,
+    /// How many records have each of the words; 0 when that is not known.
+    pub(crate) counts: Box<[u16]>,
     /// Distinct id hashes, ascending.
     pub(crate) ids: Box<[u64]>,
 }
@@ -53,6 +61,8 @@ pub(crate) struct BlockInfo {
     pub(crate) frame_crc: u32,
     pub(crate) rows_len: u32,
     pub(crate) rows_crc: u32,
+    pub(crate) columns_len: u32,
+    pub(crate) columns_crc: u32,
     pub(crate) min_time: Timestamp,
     pub(crate) max_time: Timestamp,
 }
@@ -71,8 +81,9 @@ impl SealedBlock {
     }
 
     fn bytes(&self) -> usize {
-        let hashes = size_of_val(&*self.words) + size_of_val(&*self.ids);
-        size_of::<Self>() + self.frame.len() + self.rows.len() + hashes
+        let hashes = size_of_val(&*self.words) + size_of_val(&*self.counts) + size_of_val(&*self.ids);
+        let columns = self.stats.len() + self.columns.len();
+        size_of::<Self>() + self.frame.len() + self.rows.len() + columns + hashes
     }
 }
 
@@ -81,6 +92,7 @@ pub(crate) struct Sealer {
     parser: Parser,
     terms: Terms,
     words: Distinct,
+    columns: ColumnsBuilder,
     packer: Packer,
     writer: RowWriter,
     text: Vec<u8>,
@@ -93,6 +105,7 @@ impl Sealer {
             parser: Parser::new(),
             terms: Terms::default(),
             words: Distinct::new(),
+            columns: ColumnsBuilder::default(),
             packer: Packer::new(),
             writer: RowWriter::new(),
             text: Vec::new(),
@@ -102,7 +115,7 @@ impl Sealer {
 
     /// Sorts, cuts and compresses `run`, which is not empty.
     pub(crate) fn seal(&mut self, run: &OpenRun, block_bytes: usize) -> SealedRun {
-        let (names, numbers) = name(run);
+        let (mut names, numbers) = name(run);
         let mut blocks = Vec::with_capacity(run.text_bytes / block_bytes.max(1) + 1);
         for line in run.sorted() {
             self.add(run.batch(line), line, &numbers[line.batch as usize]);
@@ -113,6 +126,7 @@ impl Sealer {
         if !self.rows.is_empty() {
             blocks.push(self.cut());
         }
+        names.paths = self.columns.take_paths();
         let received = run.batches.iter().map(|batch| batch.received());
         let (min, max) = (received.clone().min(), received.max());
         SealedRun {
@@ -127,25 +141,34 @@ impl Sealer {
     fn add(&mut self, batch: &OpenBatch, line: LineRef, numbers: &Numbers) {
         let lines = batch.lines();
         let of_batch = &lines.records[line.line as usize];
-        let text = lines.raw_of(of_batch);
         let mut row = batch.row(line.line);
-        row.at = u32::try_from(self.text.len()).expect("a block is cut long before 4 GiB");
         row.source = numbers.source;
         row.service = numbers.services[usize::from(of_batch.service)];
+        self.push(row, lines.raw_of(of_batch), &batch.view(line.line));
+    }
+
+    /// The next row of the block, whose place in it is still to be told.
+    pub(crate) fn push(&mut self, mut row: Row, text: &[u8], view: &RecordView<'_>) {
+        row.at = u32::try_from(self.text.len()).expect("a block is cut long before 4 GiB");
         // Parts of one line follow each other without a break; anything else is a line of its own for `zstdcat`.
         row.separated = !row.meta.has(LineMeta::PART) && text.last() != Some(&b'\n');
         self.text.extend_from_slice(text);
         if row.separated {
             self.text.push(b'\n');
         }
+        self.columns.row(row.severity, row.service);
         self.rows.push(row);
-        self.terms.add(&batch.view(line.line), &mut self.parser);
-        self.terms.words.drain(..).for_each(|hash| self.words.insert(hash));
+        let columns = &mut self.columns;
+        self.terms.add_and_show(view, &mut self.parser, |hash, path, value| columns.field(hash, path, value));
+        let number = self.rows.len() as u32;
+        self.terms.words.drain(..).for_each(|hash| self.words.insert(hash, number));
+        self.terms.source_words.drain(..).for_each(|hash| self.words.insert_uncounted(hash));
     }
 
     fn cut(&mut self) -> SealedBlock {
         let frame = self.packer.pack(&self.text);
         let rows = self.writer.write(&self.rows, &mut self.packer);
+        let columns = self.columns.cut();
         let len = |bytes: &[u8]| u32::try_from(bytes.len()).expect("a block is cut long before 4 GiB");
         let info = BlockInfo {
             lines: u32::try_from(self.rows.len()).expect("a line takes a byte of the block"),
@@ -154,18 +177,27 @@ impl Sealer {
             frame_crc: crc32c::crc32c(&frame),
             rows_len: len(&rows),
             rows_crc: crc32c::crc32c(&rows),
+            columns_len: len(&columns.columns),
+            columns_crc: crc32c::crc32c(&columns.columns),
             min_time: self.rows[0].key.time,
             max_time: self.rows[self.rows.len() - 1].key.time,
         };
         self.terms.ids.sort_unstable();
         self.terms.ids.dedup();
         let ids = self.terms.ids.as_slice().into();
-        let words = self.words.take_sorted().into();
+        let counted = self.words.take_sorted();
+        let words = counted.iter().map(|(hash, _)| *hash).collect();
+        let counts = counted.iter().map(short_count).collect();
         self.terms.clear();
         self.text.clear();
         self.rows.clear();
-        SealedBlock { info, frame, rows, words, ids }
+        SealedBlock { info, frame, rows, stats: columns.stats, columns: columns.columns, words, counts, ids }
     }
+}
+
+/// A block has some hundred rows; what is too many to tell is not known.
+fn short_count(&(_, records): &Counted) -> u16 {
+    u16::try_from(records).unwrap_or(0)
 }
 
 /// A batch's numbers of its source and services in the run; service 0 is the resource's own.
@@ -193,6 +225,7 @@ pub(crate) struct Namer {
     pub(crate) names: RunNames,
     services: BTreeMap<Arc<str>, u32>,
     sources: BTreeMap<SourceId, u32>,
+    paths: BTreeMap<Arc<str>, u32>,
 }
 
 impl Namer {
@@ -203,6 +236,16 @@ impl Namer {
         let (number, name): (_, Arc<str>) = (self.services.len() as u32, name.into());
         self.services.insert(name.clone(), number);
         self.names.services.push(name);
+        number
+    }
+
+    pub(crate) fn path(&mut self, path: &Arc<str>) -> u32 {
+        if let Some(&number) = self.paths.get(path) {
+            return number;
+        }
+        let number = self.paths.len() as u32;
+        self.paths.insert(path.clone(), number);
+        self.names.paths.push(path.clone());
         number
     }
 

@@ -12,6 +12,7 @@ use crate::tail::{Run, Tail};
 use logweir_base::dir::SharedDir;
 use logweir_base::ids::{JournalId, Position};
 use logweir_base::pattern::PatternId;
+use logweir_base::pipe::Stats;
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -101,11 +102,22 @@ impl Store {
         found: &mut dyn FnMut(&Hit<'_>) -> ControlFlow<()>,
     ) -> SearchSummary {
         let summary = search::search(self.snapshot(), &self.0.open, request, found);
+        self.report(&summary);
+        summary
+    }
+
+    /// Counts what `request` finds, all of it, into `stats`, of one moment as a search is.
+    pub fn count(&self, request: &SearchRequest, stats: Stats) -> (Stats, SearchSummary) {
+        let (stats, summary) = search::count::count(self.snapshot(), &self.0.open, request, stats);
+        self.report(&summary);
+        (stats, summary)
+    }
+
+    fn report(&self, summary: &SearchSummary) {
         if !summary.errors.is_empty() {
             let mut state = self.0.state();
             summary.errors.iter().for_each(|error| state.counters.report(error.clone()));
         }
-        summary
     }
 
     /// Waits until all up to `position` can be found; false when that did not happen within `timeout`.

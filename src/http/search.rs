@@ -7,7 +7,7 @@ use axum::extract::{Path, Query as UrlQuery, State};
 use axum::response::Response;
 use bytes::Bytes;
 use logweir_base::parse::Parser;
-use logweir_indexer::{Order, SearchRequest, SearchSummary};
+use logweir_indexer::{Cancel, Order, SearchRequest, SearchSummary};
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -96,6 +96,7 @@ pub(super) fn request_of(wanted: Wanted, deadline: Duration) -> SearchRequest {
         order: if wanted.newest_first { Order::Newest } else { Order::Oldest },
         limit: wanted.limit,
         deadline: Some(deadline),
+        cancel: Cancel::default(),
     }
 }
 

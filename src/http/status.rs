@@ -8,7 +8,7 @@ use crate::client::{
 use axum::extract::State;
 use axum::response::Response;
 use logweir_base::ids::{Position, SourceId};
-use logweir_indexer::{Order, SearchRequest};
+use logweir_indexer::SearchRequest;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -130,12 +130,9 @@ fn sources(api: &Api, router: &logweir_router::Status) -> Vec<SourceStatus> {
 /// The newest gaps, as the log store has them: each is a line of JSON of our own making.
 fn gaps(api: &Api) -> Vec<GapStatus> {
     let request = SearchRequest {
-        query: "kind:gap".parse().expect("a query of ours"),
-        since: None,
-        until: None,
-        order: Order::Newest,
         limit: Some(GAPS_MAX),
         deadline: Some(GAPS_DEADLINE),
+        ..SearchRequest::of("kind:gap".parse().expect("a query of ours"))
     };
     let mut gaps = Vec::new();
     api.store.search(&request, &mut |hit| {

@@ -11,7 +11,7 @@
 //! pattern   = mix(tag pattern, its id)
 //! id        = mix(tag id, T)                     token of class Id, or a canonical id: the field does not matter
 //! number    = as the token of its decimal text, sign included, when it is an integer below 2^53
-//!           | mix(tag number, bits of the nearest f64)          any other number, kept as an id
+//!           | mix(tag number, bits of the nearest f64)          any other, kept as an id: a fraction only where it is text
 //! mix(a, b) = x ^ x >> 29 where x = (a ^ b <<< 32) * 0x9e3779b97f4a7c15
 //! ```
 
@@ -78,6 +78,11 @@ impl Scope {
         }
     }
 
+    /// The hash that stands for it.
+    pub(crate) fn hash(self) -> u64 {
+        self.0
+    }
+
     pub(crate) fn token(self, token: Token<'_>) -> Term {
         match token.class() {
             TokenClass::Word => Term::Word(mix(self.0, xxh3_64(token.text))),
@@ -96,6 +101,8 @@ impl Scope {
         let int = match number {
             Number::Int(n) if n.unsigned_abs() < EXACT_MAX => n as i64,
             Number::Float(n) if n.fract() == 0.0 && n.abs() < EXACT_MAX as f64 => n as i64,
+            // Fractions are measured, not looked up; columns have them.
+            Number::Float(n) if n.fract() != 0.0 && self != Self::text() => return Term::Skipped,
             _ => return Term::Id(mix(tag(b"number"), number.as_f64().to_bits())),
         };
         let mut buffer = [0; 20];
@@ -190,7 +197,8 @@ mod tests {
         assert_eq!(term("9007199254740993"), term("9007199254740992.0"));
         assert_ne!(term("5"), term("-5"));
         assert!(matches!(term("999"), Term::Word(_)));
-        assert!(matches!(term("0.5"), Term::Id(_)));
+        assert!(matches!(term("0.5"), Term::Skipped));
+        assert!(matches!(Scope::text().number(Number::Float(0.5)), Term::Id(_)));
     }
 
     /// Splits on disk hold these.

@@ -49,6 +49,16 @@ pub enum Role {
     Text,
 }
 
+impl Role {
+    /// Whether such a field means what the application means by it: its numbers can be measured and compared.
+    pub fn is_own(self) -> bool {
+        matches!(
+            self,
+            Self::Other | Self::Name | Self::Type | Self::Short | Self::Method | Self::Path | Self::Status
+        )
+    }
+}
+
 /// Objects that hold all fields of a line, and what is added to the rank of a field in them.
 const WRAPPERS: [(&str, u8); 3] = [("fields.", WRAPPED_RANK), ("@fields.", WRAPPED_RANK), ("record.", 0)];
 /// Objects that hold ids beside other things; nothing but ids is looked for in them.

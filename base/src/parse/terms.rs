@@ -28,8 +28,10 @@ enum Known {
 /// Hashes of the terms of one or more records, in no order and not deduplicated.
 #[derive(Debug, Clone, Default)]
 pub struct Terms {
-    /// For the dictionary.
+    /// For the dictionary: what records say themselves.
     pub words: Vec<u64>,
+    /// For the dictionary: what their sources say of all their records, once for each stretch of one source.
+    pub source_words: Vec<u64>,
     /// For the id table: tokens of which there are nearly as many as lines.
     pub ids: Vec<u64>,
     /// The words of the latest source, and whether they have been added since the last clear.
@@ -43,12 +45,23 @@ impl Terms {
     /// Forgets all terms; keeps the buffers.
     pub fn clear(&mut self) {
         self.words.clear();
+        self.source_words.clear();
         self.ids.clear();
         self.resource_added = false;
     }
 
     /// Appends everything a query may look for in this record.
     pub fn add(&mut self, view: &RecordView<'_>, parser: &mut Parser) {
+        self.add_and_show(view, parser, |_, _, _| {});
+    }
+
+    /// As [`Terms::add`]; shows `own` the fields of the application's own in passing: a hash of the path, the path, a value.
+    pub fn add_and_show(
+        &mut self,
+        view: &RecordView<'_>,
+        parser: &mut Parser,
+        mut own: impl FnMut(u64, &str, Value<'_>),
+    ) {
         let mut scratch = std::mem::take(&mut parser.scratch);
         self.add_view(view, &mut scratch);
         let mut is_text = false;
@@ -60,7 +73,12 @@ impl Terms {
                 }
                 // All of the text is there already, as what it is.
                 FieldOrText::Field(field, _) if is_text && is_piece_of_text(&field) => {}
-                FieldOrText::Field(field, value) => self.add_field(field, value, &mut scratch),
+                FieldOrText::Field(field, value) => {
+                    if field.role.is_own() {
+                        own(field.scope.hash(), field.path, value);
+                    }
+                    self.add_field(field, value, &mut scratch);
+                }
             }
             ControlFlow::Continue(())
         });
@@ -91,7 +109,7 @@ impl Terms {
             self.resource_words = own.words;
             self.resource_ids = own.ids;
         }
-        self.words.extend_from_slice(&self.resource_words);
+        self.source_words.extend_from_slice(&self.resource_words);
         self.ids.extend_from_slice(&self.resource_ids);
         self.resource_added = true;
     }

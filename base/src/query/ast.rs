@@ -1,4 +1,7 @@
-//! The tree of a query, as typed: names and numbers are resolved when it is compiled.
+//! The tree of a query, as typed: names and numbers are resolved when it is compiled. Only spans back from the present
+//! are times already.
+
+use crate::time::Timestamp;
 
 /// A query or a part of one. Built by [`Expr::and`] and [`Expr::or`], so equal queries have equal trees.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,10 +30,18 @@ pub(super) struct Term {
 pub(super) enum Test {
     /// These words, adjacent and in this order; or, when they spell one, this number or truth value.
     Words(String),
+    /// As words, the last one being the beginning of a word.
+    Prefix(String),
+    /// A value that this regular expression matches somewhere.
+    Regex(String),
     /// Anything.
     Exists,
     /// Between two values, at least one of which is given.
     Range { low: Option<Bound>, high: Option<Bound> },
+    /// The record's time is not before this one; without a field.
+    Since(Timestamp),
+    /// The record's time is before this one; without a field.
+    Until(Timestamp),
 }
 
 /// One end of a range.
@@ -57,6 +68,26 @@ impl Expr {
             other => vec![other],
         });
         Self::joined(flat.collect(), Self::Or)
+    }
+
+    /// The times of all that may match: not before the first, before the second.
+    pub(super) fn times(&self) -> (Timestamp, Timestamp) {
+        const ALL: (Timestamp, Timestamp) = (Timestamp::MIN, Timestamp::MAX);
+        match self {
+            Self::Term(Term { test: Test::Since(time), .. }) => (*time, ALL.1),
+            Self::Term(Term { test: Test::Until(time), .. }) => (ALL.0, *time),
+            Self::All | Self::Term(_) | Self::Not(_) => ALL,
+            Self::And(parts) => {
+                let both =
+                    |a: (Timestamp, Timestamp), b: (Timestamp, Timestamp)| (a.0.max(b.0), a.1.min(b.1));
+                parts.iter().map(Self::times).fold(ALL, both)
+            }
+            Self::Or(parts) => {
+                let either =
+                    |a: (Timestamp, Timestamp), b: (Timestamp, Timestamp)| (a.0.min(b.0), a.1.max(b.1));
+                parts.iter().map(Self::times).fold((ALL.1, ALL.0), either)
+            }
+        }
     }
 
     fn joined(mut parts: Vec<Expr>, join: fn(Vec<Expr>) -> Self) -> Self {

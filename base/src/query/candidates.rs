@@ -83,7 +83,8 @@ fn of_leaf(leaf: &Leaf) -> Candidates {
             Candidates::or(classes.map(|class| Candidates::Word(severity_word(class))))
         }
         Leaf::Pattern(pattern) => Candidates::Word(pattern_word(*pattern)),
-        Leaf::Service(words) => of_words(words, Scope::service()),
+        Leaf::Service(FieldTest::Words(words)) => of_words(words, Scope::service()),
+        Leaf::Service(_) | Leaf::Time(..) => Candidates::All,
         Leaf::Text { words, id } => {
             let id = id.as_deref().map(|id| Candidates::Id(id_of(id)));
             Candidates::or([of_words(words, Scope::text())].into_iter().chain(id))
@@ -92,14 +93,42 @@ fn of_leaf(leaf: &Leaf) -> Candidates {
             let plain = in_plain_text.then(|| of_tokens(words, Scope::text()));
             Candidates::or([Candidates::Id(id_of(id))].into_iter().chain(plain))
         }
-        Leaf::Field { test: FieldTest::Exists | FieldTest::Range { .. }, .. } => Candidates::All,
+        Leaf::Field { test: FieldTest::Exists | FieldTest::Range(_) | FieldTest::Regex(_), .. } => {
+            Candidates::All
+        }
         Leaf::Field { target, test: FieldTest::Words(words) } => match target {
             Target::Path(path) if role_of(path) == Role::Time => Candidates::All,
             Target::Path(path) => of_words(words, Scope::of_path(path)),
             Target::Role(Role::User) => of_words(words, Scope::user()),
             Target::Role(Role::Host) => of_words(words, Scope::host()),
+            Target::Role(Role::Body) => of_words(words, Scope::text()),
             Target::Role(_) => Candidates::All,
         },
+    }
+}
+
+/// The word that just the records which make a leaf true have of their own, if there is such a word. What a source gives to its
+/// records is not counted among their words; whoever counts them must know of it.
+pub(super) fn exact_word(leaf: &Leaf) -> Option<u64> {
+    let (words, scope) = match leaf {
+        Leaf::Pattern(pattern) => return Some(pattern_word(*pattern)),
+        Leaf::Text { words, id: None } => (words, Scope::text()),
+        Leaf::Field { target, test: FieldTest::Words(words) } => match target {
+            Target::Role(Role::User) => (words, Scope::user()),
+            // Paths that play these parts share their words with others, or have none.
+            Target::Path(path) => match role_of(path) {
+                Role::Body | Role::Exception | Role::User | Role::Service | Role::Host | Role::Time => {
+                    return None;
+                }
+                _ => (words, Scope::of_path(path)),
+            },
+            Target::Role(_) => return None,
+        },
+        _ => return None,
+    };
+    match words.terms(scope).as_slice() {
+        [Term::Word(word)] if words.number.is_none() && !words.open => Some(*word),
+        _ => None,
     }
 }
 

@@ -41,6 +41,13 @@ impl Display for Term {
         }
         match &self.test {
             Test::Words(text) => write_text(text, f),
+            Test::Prefix(text) => {
+                write_escaped(text, f)?;
+                f.write_char('*')
+            }
+            Test::Regex(pattern) => write!(f, "/{}/", pattern.replace('/', "\\/")),
+            Test::Since(time) => write!(f, "since:{time}"),
+            Test::Until(time) => write!(f, "until:{time}"),
             Test::Exists => f.write_char('*'),
             Test::Range { low: Some(low), high: None } => {
                 f.write_str(if low.inclusive { ">=" } else { ">" })?;
@@ -69,7 +76,15 @@ fn write_end(bound: Option<&Bound>, f: &mut Formatter<'_>) -> fmt::Result {
 }
 
 fn write_field(field: &str, f: &mut Formatter<'_>) -> fmt::Result {
-    for (i, c) in field.chars().enumerate() {
+    if matches!(field, "since" | "until") {
+        f.write_char('\\')?;
+    }
+    write_escaped(field, f)
+}
+
+/// With a backslash before whatever has a meaning.
+fn write_escaped(text: &str, f: &mut Formatter<'_>) -> fmt::Result {
+    for (i, c) in text.chars().enumerate() {
         if !is_safe(c) || (i == 0 && c == '-') {
             f.write_char('\\')?;
         }
@@ -78,9 +93,9 @@ fn write_field(field: &str, f: &mut Formatter<'_>) -> fmt::Result {
     Ok(())
 }
 
-/// As it is when no character of it has a meaning, else in quotes.
+/// As it is when no character of it has a meaning, else in quotes. What begins with a slash may be taken for an expression.
 fn write_text(text: &str, f: &mut Formatter<'_>) -> fmt::Result {
-    if text.chars().all(is_safe) && !text.starts_with('-') && !text.is_empty() && !is_keyword(text) {
+    if text.chars().all(is_safe) && !text.starts_with(['-', '/']) && !text.is_empty() && !is_keyword(text) {
         return f.write_str(text);
     }
     f.write_char('"')?;

@@ -2,6 +2,7 @@
 
 use super::ast::{Bound, Expr, Term, Test};
 use crate::frame::Resource;
+use crate::time::Timestamp;
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -216,9 +217,36 @@ pub(super) fn resource() -> impl Strategy<Value = Resource> {
         })
 }
 
+/// Expressions, with and without a literal, of which some meet [`WORDS`].
+const PATTERNS: [&str; 16] = [
+    "reset",
+    "^Conn.* reset",
+    "by (peer|host)$",
+    "\\d+\\.\\d",
+    "^-?\\d+$",
+    "1000",
+    "e3$",
+    "(?i)KELVIN",
+    "gr\u{f6}\u{df}e",
+    "[a-f0-9]{16}",
+    "true|false",
+    "a\"b",
+    "web-\\d\\d",
+    "a/b|REQ/req",
+    "(peer)+",
+    "x{60}",
+];
+
 fn test_of(field: Option<String>) -> impl Strategy<Value = Test> {
     let has_word = |text: &String| text.chars().any(|c| c.is_alphanumeric() || c == '_');
+    let ends_in_word = |text: &String| text.ends_with(|c: char| c.is_alphanumeric() || c == '_');
+    let cut = (words(), any::<prop::sample::Index>()).prop_map(|(text, at)| {
+        let chars = text.chars().count();
+        text.chars().take(at.index(chars + 1)).collect()
+    });
+    let prefix = cut.prop_filter("a beginning", ends_in_word).prop_map(Test::Prefix);
     let words = words().prop_filter("words", has_word).prop_map(Test::Words);
+    let regex = select(&PATTERNS[..]).prop_map(|pattern| Test::Regex(pattern.to_owned()));
     let texts: Vec<&str> = match field.as_deref() {
         Some("level") => vec!["warn", "error", "INFO", "notice", "debug+2", "40"],
         _ => vec!["0", "-5", "200", "4821", "1e3", "35.127", "9007199254740993"],
@@ -229,13 +257,25 @@ fn test_of(field: Option<String>) -> impl Strategy<Value = Test> {
         .prop_filter("an end", |(low, high)| low.is_some() || high.is_some())
         .prop_map(|(low, high)| Test::Range { low, high });
     match field {
-        None => words.boxed(),
-        Some(_) => prop_oneof![5 => words, 1 => Just(Test::Exists), 1 => range].boxed(),
+        None => prop_oneof![5 => words, 1 => prefix, 1 => time()].boxed(),
+        Some(_) => {
+            prop_oneof![5 => words, 1 => prefix, 2 => regex, 1 => Just(Test::Exists), 1 => range].boxed()
+        }
     }
 }
 
+/// Around the times of generated lines.
+fn time() -> impl Strategy<Value = Test> {
+    let texts =
+        ["2026-11-20T00:00:00Z", "2026-11-23T10:15:00Z", "2026-11-23T12:00:00Z", "2030-01-01T00:00:00Z"];
+    (select(texts.to_vec()), any::<bool>()).prop_map(|(text, since)| {
+        let time = Timestamp::parse(text).expect("a time");
+        if since { Test::Since(time) } else { Test::Until(time) }
+    })
+}
+
 fn term() -> impl Strategy<Value = Expr> {
-    let alias = select(vec!["level", "service", "host", "user", "trace", "file"]);
+    let alias = select(vec!["level", "service", "host", "user", "trace", "file", "message", "body"]);
     let key = select(KEYS.iter().copied().filter(|key| !key.is_empty()).collect::<Vec<_>>());
     let odd = "[a-z\u{e9}:*() \"\\\\-]{1,5}";
     let field = prop_oneof![

@@ -1,43 +1,52 @@
-//! The grammar, by recursive descent:
+//! The grammar of conditions, by recursive descent:
 //!
 //! ```text
 //! any    = all { "OR" all }
 //! all    = not { ["AND"] not }
 //! not    = "NOT" not | "-" not | one
-//! one    = "(" any ")" | "*" | [field ":"] value
-//! value  = "*" | word | phrase | ("<" | "<=" | ">" | ">=") end | ("[" | "{") end "TO" end ("]" | "}")
+//! one    = "(" any ")" | "*" | "*:*" | ("since:" | "until:") time | [field ":"] value
+//! value  = "*" | word ["*"] | phrase | "/" expression "/"
+//!        | ("<" | "<=" | ">" | ">=") end | ("[" | "{") end "TO" end ("]" | "}")
 //!        | "(" any ")"                            after a field: each term in it is of that field
+//!        | "IN(" item { "," item } ")"            after a field: any of these words or phrases
+//! time   = 15m, 2h, 7d back from now | 2026-11-20 | RFC 3339
 //! ```
-//! Keywords are upper case. A word is free of blanks, parentheses and quotes, or has them behind a backslash.
+//! Keywords are upper case. A word is free of blanks, parentheses, quotes and bars, or has them behind a backslash.
 
 use super::QueryError;
 use super::ast::{Bound, Expr, Term, Test};
-use super::cursor::{Cursor, Place};
+use super::cursor::{Cursor, Place, Star, Word};
+use super::leaf::expression;
 use crate::parse::{Number, Severity, tokens};
+use crate::time::{Timestamp, parse_time};
 use std::ops::ControlFlow;
 
 /// Longer text is no query that a person or a program of sense writes.
-pub(super) const TEXT_BYTES_MAX: usize = 16 << 10;
+pub(super) const TEXT_BYTES_MAX: usize = 64 << 10;
 /// Parentheses and negations inside one another.
 const DEPTH_MAX: usize = 64;
 /// Conditions in one query.
-const TERMS_MAX: usize = 512;
+const TERMS_MAX: usize = 1024;
+/// Longer expressions are refused before they are compiled.
+const REGEX_BYTES_MAX: usize = 1024;
 
-/// Reads a whole query.
-pub(super) fn parse(text: &str) -> Result<Expr, QueryError> {
+/// Reads conditions up to the end of the text or a bar. Without `now` spans back from it are refused.
+pub(super) fn conditions(text: &str, now: Option<Timestamp>) -> Result<(Expr, Cursor<'_>), QueryError> {
     if text.len() > TEXT_BYTES_MAX {
         return Err(QueryError { column: 1, message: format!("longer than {TEXT_BYTES_MAX} bytes") });
     }
-    let mut grammar = Grammar { cursor: Cursor::new(text), field: None, terms: 0 };
+    let cursor = Cursor::new(text);
+    let mut grammar = Grammar { cursor, now, field: None, terms: 0 };
     let expr = grammar.any(0)?;
     match grammar.cursor.peek() {
-        None => Ok(expr),
+        None | Some('|') => Ok((expr, grammar.cursor)),
         Some(_) => Err(grammar.cursor.error("this `)` has no opening one")),
     }
 }
 
 struct Grammar<'a> {
     cursor: Cursor<'a>,
+    now: Option<Timestamp>,
     /// The field whose parentheses we are in.
     field: Option<String>,
     terms: usize,
@@ -58,7 +67,7 @@ impl Grammar<'_> {
         loop {
             self.cursor.skip_blanks();
             let and = self.cursor.take_keyword("AND");
-            let ends = self.cursor.peek().is_none_or(|c| c == ')') || self.at_or();
+            let ends = self.cursor.peek().is_none_or(|c| matches!(c, ')' | '|')) || self.at_or();
             if ends && !and {
                 return Ok(Expr::and(parts));
             }
@@ -100,21 +109,56 @@ impl Grammar<'_> {
         }
         let word = self.cursor.word(Place::Term)?;
         if self.cursor.take(":") {
-            if word.text.is_empty() || word.star {
-                return Err(self.cursor.error_at(start, "the name of a field is expected before `:`"));
-            }
-            self.field = Some(word.text);
-            let expr = self.value(depth);
-            self.field = None;
-            return expr;
+            return self.of_field(word, start, depth);
         }
         match word {
-            word if word.star => Ok(Expr::All),
+            word if word.star == Star::Alone => Ok(Expr::All),
             word if word.text.is_empty() => Err(self.cursor.error("a word, a phrase or a field is expected")),
             word if !word.escaped && matches!(word.text.as_str(), "AND" | "OR") => {
                 Err(self.cursor.error_at(start, format!("`{}` stands between two conditions", word.text)))
             }
-            word => self.words(start, word.text),
+            word => self.word(start, word),
+        }
+    }
+
+    /// What stands behind `name:`.
+    fn of_field(&mut self, name: Word, start: usize, depth: usize) -> Result<Expr, QueryError> {
+        if name.star == Star::Alone && self.cursor.take("*") {
+            return Ok(Expr::All);
+        }
+        if name.text.is_empty() || name.star != Star::None {
+            return Err(self.cursor.error_at(start, "the name of a field is expected before `:`"));
+        }
+        match name.text.as_str() {
+            "since" if !name.escaped => self.time(Test::Since),
+            "until" if !name.escaped => self.time(Test::Until),
+            _ => {
+                self.field = Some(name.text);
+                let expr = self.value(depth);
+                self.field = None;
+                expr
+            }
+        }
+    }
+
+    fn time(&mut self, test: fn(Timestamp) -> Test) -> Result<Expr, QueryError> {
+        let start = self.cursor.at();
+        let text = match self.cursor.take("\"") {
+            true => self.cursor.phrase()?,
+            false => self.cursor.word(Place::Value)?.text,
+        };
+        match parse_time(&text, self.now) {
+            Some(time) => self.term(start, test(time)),
+            None if self.now.is_none() && parse_time(&text, Some(Timestamp::default())).is_some() => {
+                let message =
+                    "a span back from now has no meaning here; a time is expected, as in `since:2026-11-20`";
+                Err(self.cursor.error_at(start, message))
+            }
+            None => {
+                let message = "a span or a time is expected, as in `since:15m`, `since:7d`, `since:2026-11-20` or \
+                               `since:2026-11-20T10:15:00Z`";
+                Err(self.cursor.error_at(start, message))
+            }
         }
     }
 
@@ -134,8 +178,14 @@ impl Grammar<'_> {
         if self.cursor.take("(") {
             return self.group(depth);
         }
+        if self.cursor.take("IN(") {
+            return self.list(start);
+        }
         if let Some('[' | '{') = self.cursor.peek() {
             return self.range();
+        }
+        if let Some(pattern) = self.cursor.take_regex() {
+            return self.regex(start, pattern);
         }
         for (sign, low, inclusive) in
             [(">=", true, true), ("<=", false, true), (">", true, false), ("<", false, false)]
@@ -152,9 +202,43 @@ impl Grammar<'_> {
         }
         let word = self.cursor.word(Place::Value)?;
         match word {
-            word if word.star => self.term(start, Test::Exists),
+            word if word.star == Star::Alone => self.term(start, Test::Exists),
             word if word.text.is_empty() => Err(self.cursor.error("a value is expected here")),
-            word => self.words(start, word.text),
+            word => self.word(start, word),
+        }
+    }
+
+    /// What stands behind `IN(`.
+    fn list(&mut self, open: usize) -> Result<Expr, QueryError> {
+        let mut parts = Vec::new();
+        loop {
+            self.cursor.skip_blanks();
+            let start = self.cursor.at();
+            let text = match self.cursor.take("\"") {
+                true => self.cursor.phrase()?,
+                false => self.cursor.word(Place::List)?.text,
+            };
+            parts.push(self.words(start, text)?);
+            self.cursor.skip_blanks();
+            if self.cursor.take(")") {
+                return Ok(Expr::or(parts));
+            }
+            match self.cursor.peek() {
+                Some(',') => self.cursor.take(","),
+                None => return Err(self.cursor.error_at(open, "this list has no closing `)`")),
+                Some(_) => return Err(self.cursor.error("`,` or `)` is expected, as in `IN(a, b)`")),
+            };
+        }
+    }
+
+    fn regex(&mut self, start: usize, pattern: String) -> Result<Expr, QueryError> {
+        if pattern.len() > REGEX_BYTES_MAX {
+            let message = format!("an expression of more than {REGEX_BYTES_MAX} bytes");
+            return Err(self.cursor.error_at(start, message));
+        }
+        match expression(&pattern) {
+            Ok(_) => self.term(start, Test::Regex(pattern)),
+            Err(reason) => Err(self.cursor.error_at(start, format!("not a regular expression: {reason}"))),
         }
     }
 
@@ -210,12 +294,25 @@ impl Grammar<'_> {
         Err(self.cursor.error_at(start, expected))
     }
 
+    fn word(&mut self, start: usize, word: Word) -> Result<Expr, QueryError> {
+        match word.star {
+            Star::AtEnd => {
+                // A star behind a separator would be the beginning of any word.
+                if !word.text.ends_with(|c: char| c.is_alphanumeric() || c == '_') {
+                    let message = "a letter or a digit is expected before `*`, as in `time*`";
+                    return Err(self.cursor.error_at(start, message));
+                }
+                self.term(start, Test::Prefix(word.text))
+            }
+            Star::Alone | Star::None => self.words(start, word.text),
+        }
+    }
+
     fn words(&mut self, start: usize, text: String) -> Result<Expr, QueryError> {
         let found = tokens(&text, &mut Vec::new(), |_| ControlFlow::Break(()));
         if found == ControlFlow::Continue(()) {
-            return Err(self
-                .cursor
-                .error_at(start, "nothing to search for: a letter or a digit is expected"));
+            let message = "nothing to search for: a letter or a digit is expected";
+            return Err(self.cursor.error_at(start, message));
         }
         self.term(start, Test::Words(text))
     }

@@ -7,8 +7,14 @@ use crate::parse::{
     Number, Role, Scope, Severity, Term, Token, Value, canonical, looks_like_id, role_of, tokens,
 };
 use crate::pattern::PatternId;
+use crate::time::Timestamp;
+use regex::{Regex, RegexBuilder};
 use std::cmp::Ordering;
+use std::io::Write;
 use std::ops::{ControlFlow, RangeInclusive};
+
+/// What a compiled expression, and its cache, may take.
+const REGEX_MEMORY_MAX: usize = 1 << 20;
 
 /// The shape of a query over its leaves.
 #[derive(Debug, Clone)]
@@ -28,7 +34,9 @@ pub(super) enum Leaf {
     /// The record's pattern is this one.
     Pattern(PatternId),
     /// The record's service.
-    Service(Words),
+    Service(FieldTest),
+    /// The record's time: not before the first, before the second.
+    Time(Timestamp, Timestamp),
     /// Body, exception, or all of a plain line; an id also in trace, span and request ids.
     Text { words: Words, id: Option<Box<[u8]>> },
     /// The canonical id of a trace or request field; what looks like an id also as words of a plain line.
@@ -52,10 +60,16 @@ pub(super) enum FieldTest {
     Words(Words),
     /// It, or a field inside it, has a value.
     Exists,
-    Range {
-        low: Option<(Number, bool)>,
-        high: Option<(Number, bool)>,
-    },
+    /// A text, or the text of a number or truth value, that this matches somewhere.
+    Regex(Regex),
+    Range(Span),
+}
+
+/// Numbers between two ends, each with whether it is inside.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    pub(super) low: Option<(Number, bool)>,
+    pub(super) high: Option<(Number, bool)>,
 }
 
 /// Words to be found in a value, adjacent and in order.
@@ -64,6 +78,8 @@ pub(super) struct Words {
     /// As typed.
     text: String,
     pub(super) tokens: Vec<Box<[u8]>>,
+    /// The last token is the beginning of one.
+    pub(super) open: bool,
     /// Knuth, Morris and Pratt's failure function.
     fail: Vec<usize>,
     pub(super) number: Option<Number>,
@@ -98,40 +114,38 @@ fn leaf_of_text(test: &Test) -> Leaf {
         Test::Words(text) => {
             Leaf::Text { words: Words::new(text), id: id_of_text(text).filter(|_| looks_like_id(text)) }
         }
-        // The grammar makes neither without a field.
-        Test::Exists | Test::Range { .. } => {
-            Leaf::Field { target: Target::Role(Role::Body), test: FieldTest::Exists }
+        Test::Prefix(text) => Leaf::Text { words: Words::beginning(text), id: None },
+        Test::Since(time) => Leaf::Time(*time, Timestamp::MAX),
+        Test::Until(time) => Leaf::Time(Timestamp::MIN, *time),
+        // The grammar makes none of these without a field.
+        Test::Exists | Test::Range { .. } | Test::Regex(_) => {
+            Leaf::Field { target: Target::Role(Role::Body), test: FieldTest::of(test) }
         }
     }
 }
 
 fn leaf_of_field(field: &str, test: &Test) -> Leaf {
-    let special = match field {
-        "level" => severities(test).map(Leaf::Severity),
-        "pattern" => match test {
-            Test::Words(text) => text.parse().ok().map(Leaf::Pattern),
-            _ => None,
-        },
-        "service" => match test {
-            Test::Words(text) => Some(Leaf::Service(Words::new(text))),
-            _ => None,
-        },
-        "trace" => match test {
-            Test::Words(text) => id_of_text(text).map(|id| {
-                let in_plain_text = id.len() >= 16 && id.iter().all(u8::is_ascii_hexdigit);
-                Leaf::Trace { words: Words::new(text), id, in_plain_text }
-            }),
-            _ => None,
-        },
+    let special = match (field, test) {
+        ("level", _) => severities(test).map(Leaf::Severity),
+        ("pattern", Test::Words(text)) => text.parse().ok().map(Leaf::Pattern),
+        ("service", _) => Some(Leaf::Service(FieldTest::of(test))),
+        ("trace", Test::Words(text)) => id_of_text(text).map(|id| {
+            let in_plain_text = id.len() >= 16 && id.iter().all(u8::is_ascii_hexdigit);
+            Leaf::Trace { words: Words::new(text), id, in_plain_text }
+        }),
         _ => None,
     };
-    let target = match field {
-        "user" => Target::Role(Role::User),
-        "host" => Target::Role(Role::Host),
-        "trace" => Target::Role(Role::Trace),
-        path => Target::Path(path.to_owned()),
-    };
-    special.unwrap_or_else(|| Leaf::Field { target, test: FieldTest::of(test) })
+    special.unwrap_or_else(|| Leaf::Field { target: Target::of(field), test: FieldTest::of(test) })
+}
+
+/// A regular expression in the dialect of the regex crate: linear in time, bounded in memory.
+pub(super) fn expression(pattern: &str) -> Result<Regex, String> {
+    let built =
+        RegexBuilder::new(pattern).size_limit(REGEX_MEMORY_MAX).dfa_size_limit(REGEX_MEMORY_MAX).build();
+    built.map_err(|error| {
+        let text = error.to_string();
+        text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
+    })
 }
 
 fn id_of_text(text: &str) -> Option<Box<[u8]>> {
@@ -156,6 +170,7 @@ fn severities(test: &Test) -> Option<RangeInclusive<u8>> {
             };
             Some(start..=end)
         }
+        Test::Prefix(_) | Test::Regex(_) | Test::Since(_) | Test::Until(_) => None,
     }
 }
 
@@ -168,7 +183,7 @@ fn named_severities(text: &str) -> Option<RangeInclusive<u8>> {
 impl Leaf {
     /// Whether the view alone decides this leaf.
     pub(super) fn needs_line(&self) -> bool {
-        !matches!(self, Self::Severity(_) | Self::Pattern(_) | Self::Service(_))
+        !matches!(self, Self::Severity(_) | Self::Pattern(_) | Self::Service(_) | Self::Time(..))
     }
 
     /// Whether fields that the source gives to all its lines count.
@@ -190,7 +205,7 @@ impl Leaf {
         scratch: &mut Vec<u8>,
     ) -> bool {
         match self {
-            Self::Severity(_) | Self::Pattern(_) | Self::Service(_) => false,
+            Self::Severity(_) | Self::Pattern(_) | Self::Service(_) | Self::Time(..) => false,
             Self::Text { words, id } => match role {
                 Role::Body | Role::Exception => words.matches(value, scratch),
                 Role::Trace | Role::Span | Role::Request => {
@@ -210,12 +225,25 @@ impl Leaf {
         match self {
             Self::Text { words, .. } => words.in_text(text, scratch) || words.number_in(text),
             Self::Trace { words, in_plain_text, .. } => *in_plain_text && words.in_text(text, scratch),
-            Self::Severity(_) | Self::Pattern(_) | Self::Service(_) | Self::Field { .. } => false,
+            Self::Severity(_) | Self::Pattern(_) | Self::Service(_) | Self::Time(..) | Self::Field { .. } => {
+                false
+            }
         }
     }
 }
 
 impl Target {
+    /// What a field's name stands for.
+    pub(super) fn of(field: &str) -> Self {
+        match field {
+            "user" => Self::Role(Role::User),
+            "host" => Self::Role(Role::Host),
+            "trace" => Self::Role(Role::Trace),
+            "message" | "body" => Self::Role(Role::Body),
+            path => Self::Path(path.to_owned()),
+        }
+    }
+
     fn selects(&self, path: &str, role: Role, test: &FieldTest) -> bool {
         match (self, test) {
             (Self::Path(wanted), FieldTest::Exists) => path
@@ -232,21 +260,51 @@ impl FieldTest {
         let bound = |bound: &Bound| Number::from_text(&bound.text).map(|number| (number, bound.inclusive));
         match test {
             Test::Words(text) => Self::Words(Words::new(text)),
-            Test::Exists => Self::Exists,
+            Test::Prefix(text) => Self::Words(Words::beginning(text)),
+            Test::Regex(pattern) => match expression(pattern) {
+                Ok(regex) => Self::Regex(regex),
+                // The grammar lets no other pass.
+                Err(_) => Self::Words(Words::new(pattern)),
+            },
             Test::Range { low, high } => {
-                Self::Range { low: low.as_ref().and_then(bound), high: high.as_ref().and_then(bound) }
+                Self::Range(Span { low: low.as_ref().and_then(bound), high: high.as_ref().and_then(bound) })
             }
+            Test::Exists | Test::Since(_) | Test::Until(_) => Self::Exists,
         }
     }
 
-    fn matches(&self, value: Value<'_>, scratch: &mut Vec<u8>) -> bool {
+    pub(super) fn matches(&self, value: Value<'_>, scratch: &mut Vec<u8>) -> bool {
         match self {
             Self::Words(words) => words.matches(value, scratch),
             Self::Exists => value != Value::Null,
-            Self::Range { low, high } => Number::of(value).is_some_and(|number| {
-                within(number, *low, Ordering::Greater) && within(number, *high, Ordering::Less)
-            }),
+            Self::Regex(regex) => match value {
+                Value::Str(text) => regex.is_match(text),
+                Value::Null => false,
+                other => regex.is_match(scalar_text(other, scratch)),
+            },
+            Self::Range(span) => Number::of(value).is_some_and(|number| span.contains(number)),
         }
+    }
+}
+
+/// A number or a truth value as text; a text as it is.
+fn scalar_text<'a>(value: Value<'a>, scratch: &'a mut Vec<u8>) -> &'a str {
+    scratch.clear();
+    let written = match value {
+        Value::Str(text) => return text,
+        Value::I64(n) => write!(scratch, "{n}"),
+        Value::U64(n) => write!(scratch, "{n}"),
+        Value::F64(n) => write!(scratch, "{n}"),
+        Value::Bool(b) => write!(scratch, "{b}"),
+        Value::Null => Ok(()),
+    };
+    written.expect("memory takes writes");
+    std::str::from_utf8(scratch).expect("numbers are ASCII")
+}
+
+impl Span {
+    pub(super) fn contains(&self, number: Number) -> bool {
+        within(number, self.low, Ordering::Greater) && within(number, self.high, Ordering::Less)
     }
 }
 
@@ -268,6 +326,11 @@ fn is_id(value: Value<'_>, id: &[u8], scratch: &mut Vec<u8>) -> bool {
 }
 
 impl Words {
+    /// The words of `text`, the last of which may go on.
+    pub(super) fn beginning(text: &str) -> Self {
+        Self { open: true, number: None, boolean: None, ..Self::new(text) }
+    }
+
     pub(super) fn new(text: &str) -> Self {
         let mut found: Vec<Box<[u8]>> = Vec::new();
         let _ = tokens(text, &mut Vec::new(), |token| {
@@ -281,6 +344,7 @@ impl Words {
         };
         Self {
             text: text.to_owned(),
+            open: false,
             fail: failure(&found),
             tokens: found,
             number: Number::from_text(text),
@@ -295,6 +359,7 @@ impl Words {
             terms.push(scope.token(token));
             ControlFlow::Continue(())
         });
+        terms.truncate(self.tokens.len() - usize::from(self.open));
         terms
     }
 
@@ -319,12 +384,22 @@ impl Words {
         self.number.is_some_and(|wanted| wanted.compare(number) == Some(Ordering::Equal))
     }
 
+    /// Whether `token` is what is expected at this place among the words.
+    fn is_at(&self, place: usize, token: Token<'_>) -> bool {
+        let expected = &*self.tokens[place];
+        if self.open && place + 1 == self.tokens.len() {
+            token.text.starts_with(expected)
+        } else {
+            token.text == expected
+        }
+    }
+
     /// Breaks when `token` completes the words.
     fn advance(&self, reached: &mut usize, token: Token<'_>) -> ControlFlow<()> {
-        while *reached > 0 && *self.tokens[*reached] != *token.text {
+        while *reached > 0 && !self.is_at(*reached, token) {
             *reached = self.fail[*reached - 1];
         }
-        if *self.tokens[*reached] == *token.text {
+        if self.is_at(*reached, token) {
             *reached += 1;
         }
         if *reached == self.tokens.len() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

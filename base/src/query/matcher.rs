@@ -3,6 +3,7 @@
 //! What the view alone decides is decided first; when that is enough the record is not read. Otherwise one reading of
 //! the record shows every field to every leaf still open.
 
+use super::facts::{self, Facts, Head};
 use super::leaf::{Leaf, Node, compile};
 use super::prefilter::{self, Prefilter, SourceFields};
 use super::{Query, leaf};
@@ -35,6 +36,17 @@ struct Program {
     block_filter: Option<Prefilter>,
     /// Holds for a line whose source's fields make no leaf true.
     line_filter: Option<Prefilter>,
+    /// The fields of the application's own whose numbers may decide a leaf; leaves name them by place.
+    number_paths: Vec<String>,
+    /// The one leaf that facts do not decide and of which the index knows how many records have it.
+    counted: Option<Counted>,
+}
+
+/// A leaf that is true of just the records that have a word.
+#[derive(Debug, Clone, Copy)]
+struct Counted {
+    leaf: usize,
+    word: u64,
 }
 
 impl Clone for Matcher {
@@ -51,6 +63,8 @@ impl Matcher {
             block_filter: prefilter::of(&node, &leaves, SourceFields::May),
             line_filter: prefilter::of(&node, &leaves, SourceFields::DoNot),
             reads_role: leaves.iter().any(|leaf| leaf.needs_line() && leaf.reads_role()),
+            number_paths: facts::number_paths(&leaves),
+            counted: counted(&leaves),
             node,
             leaves,
         }))
@@ -64,6 +78,52 @@ impl Matcher {
     /// If `Some`: it matches the text of every matching line, so what it does not match need not be judged.
     pub fn prefilter(&self) -> Option<&Prefilter> {
         self.program.block_filter.as_ref()
+    }
+
+    /// The fields that [`Facts::numbers`] is asked for, by their place.
+    pub fn number_paths(&self) -> &[String] {
+        &self.program.number_paths
+    }
+
+    /// Whether severity and service decide the query.
+    pub fn is_of_heads(&self) -> bool {
+        self.program.leaves.iter().all(facts::is_of_head)
+    }
+
+    /// Whether [`Matcher::decide`] may ever decide anything.
+    pub fn uses_facts(&self) -> bool {
+        self.program.leaves.is_empty() || self.program.leaves.iter().any(facts::is_told)
+    }
+
+    /// Whether the query matches all records of which this is known, or none; `None` when they have to be looked at.
+    pub fn decide(&mut self, head: &Head<'_>, facts: &dyn Facts) -> Option<bool> {
+        self.decide_when(head, facts, None)
+    }
+
+    /// The word of the index that decides the query together with such facts: its records match as `with` says of them all,
+    /// and the others as `without` does. `None` when there is no such word, or facts and word do not suffice.
+    pub fn decide_by_word(&mut self, head: &Head<'_>, facts: &dyn Facts) -> Option<ByWord> {
+        let word = self.counted_word()?;
+        let with = self.decide_when(head, facts, Some(true))?;
+        let without = self.decide_when(head, facts, Some(false))?;
+        Some(ByWord { word, with, without })
+    }
+
+    /// The word that [`Matcher::decide_by_word`] may name.
+    pub fn counted_word(&self) -> Option<u64> {
+        self.program.counted.map(|counted| counted.word)
+    }
+
+    fn decide_when(&mut self, head: &Head<'_>, facts: &dyn Facts, has_word: Option<bool>) -> Option<bool> {
+        let (program, state) = (&*self.program, &mut self.state);
+        let of_word = program.counted.map(|counted| counted.leaf);
+        for (at, leaf) in program.leaves.iter().enumerate() {
+            state.known[at] = match has_word {
+                Some(has) if of_word == Some(at) => Some(has),
+                _ => facts::verdict(leaf, &program.number_paths, head, facts, &mut state.scratch),
+            };
+        }
+        evaluate(&program.node, &state.known)
     }
 
     /// Whether the query matches this line.
@@ -91,7 +151,8 @@ impl State {
             *known = match leaf {
                 Leaf::Severity(range) => Some(range.contains(&view.severity.0)),
                 Leaf::Pattern(pattern) => Some(view.pattern == *pattern),
-                Leaf::Service(words) => Some(words.matches(Value::Str(view.service), &mut self.scratch)),
+                Leaf::Service(test) => Some(test.matches(Value::Str(view.service), &mut self.scratch)),
+                Leaf::Time(since, until) => Some(*since <= view.time && view.time < *until),
                 leaf if leaf.reads_source()
                     && leaf::source_matches(leaf, view.resource, &mut self.scratch) =>
                 {
@@ -134,6 +195,24 @@ impl State {
         }
         self.known.iter_mut().for_each(|known| *known = Some(known.unwrap_or(false)));
     }
+}
+
+/// Records with and without a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ByWord {
+    /// The word's entry in the index.
+    pub word: u64,
+    /// Whether records with it match.
+    pub with: bool,
+    /// Whether records without it match.
+    pub without: bool,
+}
+
+/// The leaf whose word decides it, when facts may decide all others.
+fn counted(leaves: &[Leaf]) -> Option<Counted> {
+    let mut open = leaves.iter().enumerate().filter(|(_, leaf)| !facts::may_decide(leaf));
+    let (at, leaf) = open.next().filter(|_| open.next().is_none())?;
+    super::candidates::exact_word(leaf).map(|word| Counted { leaf: at, word })
 }
 
 /// The value of a node as far as its leaves are known.

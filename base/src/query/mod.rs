@@ -13,8 +13,9 @@
 
 mod ast;
 mod candidates;
-mod cursor;
+pub(crate) mod cursor;
 mod display;
+mod facts;
 mod grammar;
 mod leaf;
 mod matcher;
@@ -28,9 +29,11 @@ mod reference;
 mod tests;
 
 pub use candidates::Candidates;
-pub use matcher::Matcher;
+pub use facts::{Facts, Head, NumbersAt, Presence};
+pub use matcher::{ByWord, Matcher};
 pub use prefilter::Prefilter;
 
+use crate::time::Timestamp;
 use std::fmt;
 use std::str::FromStr;
 
@@ -50,6 +53,19 @@ pub struct QueryError {
 }
 
 impl Query {
+    /// Reads conditions, in which `15m` counts back from `now`, up to the first pipe.
+    pub(crate) fn parse_before_pipes(
+        text: &str,
+        now: Option<Timestamp>,
+    ) -> Result<(Self, cursor::Cursor<'_>), QueryError> {
+        grammar::conditions(text, now).map(|(expr, cursor)| (Self { expr }, cursor))
+    }
+
+    /// The times of all lines that may match: not before the first, before the second.
+    pub fn times(&self) -> (Timestamp, Timestamp) {
+        self.expr.times()
+    }
+
     /// Which lines may match, as far as the index can tell.
     pub fn candidates(&self) -> Candidates {
         let (node, leaves) = leaf::compile(&self.expr);
@@ -61,7 +77,11 @@ impl FromStr for Query {
     type Err = QueryError;
 
     fn from_str(text: &str) -> Result<Self, QueryError> {
-        grammar::parse(text).map(|expr| Self { expr })
+        let (query, cursor) = Self::parse_before_pipes(text, None)?;
+        match cursor.peek() {
+            None => Ok(query),
+            Some(_) => Err(cursor.error("conditions only are expected here; pipes are for searches")),
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! What the text of a matching line must contain, so that blocks and lines without it are not read at all.
+//! What the text of a matching line must contain, so that blocks and lines without it are not read at all: a token, or a
+//! literal of an expression.
 //!
 //! Tokens without non-ASCII characters stand in the line's text as they are but for case, unless a JSON `\u` escape
 //! hides some of their characters. Numbers have many spellings, and level, service and the source's fields need not
@@ -8,6 +9,7 @@ use super::leaf::{FieldTest, Leaf, Node, Target, Words};
 use crate::parse::Role;
 use memchr::{memchr, memmem};
 use regex::bytes::Regex;
+use regex_syntax::hir::{Hir, HirKind};
 
 /// Colours may stand inside of words.
 const ESCAPE: u8 = 0x1b;
@@ -90,6 +92,9 @@ impl Needle {
 /// Bytes of tokens from the most frequent in JSON logs to the rarest, by and large.
 fn rareness(byte: u8) -> usize {
     const BY_FREQUENCY: &[u8] = b"e01234t56a789nisorcdlmupfgbhvyw_kxzjq";
+    if byte == b' ' {
+        return 0;
+    }
     BY_FREQUENCY.iter().position(|&known| known == byte).unwrap_or(BY_FREQUENCY.len())
 }
 
@@ -122,12 +127,47 @@ fn of_leaf(leaf: &Leaf, source: SourceFields) -> Option<Vec<String>> {
             let tail = &id[id.len().checked_sub(ID_TAIL_BYTES)?..];
             Some(vec![String::from_utf8(tail.to_vec()).ok()?])
         }
-        Leaf::Field { target, test: FieldTest::Words(words) } => match target {
-            Target::Role(Role::User) => of_words(words),
-            Target::Path(_) if source == SourceFields::DoNot => of_words(words),
+        Leaf::Field { target, test } => match target {
+            Target::Role(Role::User | Role::Body) => of_test(test),
+            Target::Path(_) if source == SourceFields::DoNot => of_test(test),
             _ => None,
         },
         _ => None,
+    }
+}
+
+fn of_test(test: &FieldTest) -> Option<Vec<String>> {
+    match test {
+        FieldTest::Words(words) => of_words(words),
+        FieldTest::Regex(regex) => of_regex(regex).map(|literal| vec![literal]),
+        FieldTest::Exists | FieldTest::Range(_) => None,
+    }
+}
+
+/// The longest text that every match of an expression contains, and that stands in a line as it is: no character that JSON
+/// may escape in it, and not the digits of a number, which has many spellings.
+fn of_regex(regex: &regex::Regex) -> Option<String> {
+    let tree = regex_syntax::parse(regex.as_str()).ok()?;
+    let mut longest = String::new();
+    longest_literal(&tree, &mut longest);
+    let is_of_number = |c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | 'e' | 'E');
+    (longest.len() >= BYTES_MIN && !longest.chars().all(is_of_number)).then_some(longest)
+}
+
+fn longest_literal(tree: &Hir, longest: &mut String) {
+    match tree.kind() {
+        HirKind::Literal(literal) => {
+            let text = std::str::from_utf8(&literal.0).unwrap_or_default();
+            let verbatim = |c: char| (c.is_ascii_graphic() || c == ' ') && !matches!(c, '"' | '\\' | '/');
+            let piece = text.split(|c| !verbatim(c)).max_by_key(|piece| piece.len()).unwrap_or_default();
+            if piece.len() > longest.len() {
+                *longest = piece.to_owned();
+            }
+        }
+        HirKind::Concat(parts) => parts.iter().for_each(|part| longest_literal(part, longest)),
+        HirKind::Capture(inner) => longest_literal(&inner.sub, longest),
+        HirKind::Repetition(inner) if inner.min > 0 => longest_literal(&inner.sub, longest),
+        _ => {}
     }
 }
 
@@ -135,7 +175,13 @@ fn of_words(words: &Words) -> Option<Vec<String>> {
     if words.number.is_some() {
         return None;
     }
-    let longest = words.tokens.iter().filter(|token| token.is_ascii()).max_by_key(|token| token.len())?;
+    let last = words.tokens.len() - 1;
+    let certain = words.tokens.iter().enumerate().map(|(at, token)| match words.open && at == last {
+        // A dotted capital I, which is not ASCII, is lower-cased to an i and a dot.
+        true => token.strip_suffix(b"i").unwrap_or(token),
+        false => token,
+    });
+    let longest = certain.filter(|token| token.is_ascii()).max_by_key(|token| token.len())?;
     let text = std::str::from_utf8(longest).ok().filter(|text| text.len() >= BYTES_MIN)?;
     Some(vec![text.to_owned()])
 }

@@ -66,13 +66,15 @@ fn eval(expr: &Expr, view: &RecordView<'_>, line: &Line) -> bool {
         Expr::Not(inner) => !eval(inner, view, line),
         Expr::And(parts) => parts.iter().all(|part| eval(part, view, line)),
         Expr::Or(parts) => parts.iter().any(|part| eval(part, view, line)),
+        Expr::Term(Term { field: None, test: Test::Since(time) }) => view.time >= *time,
+        Expr::Term(Term { field: None, test: Test::Until(time) }) => view.time < *time,
         Expr::Term(Term { field: None, test }) => bare(test, line),
         Expr::Term(Term { field: Some(field), test }) => of_field(field, test, view, line),
     }
 }
 
 fn bare(test: &Test, line: &Line) -> bool {
-    let Test::Words(text) = test else {
+    let (Test::Words(text) | Test::Prefix(text)) = test else {
         return false;
     };
     match line {
@@ -86,7 +88,9 @@ fn bare(test: &Test, line: &Line) -> bool {
 fn bare_in_fields(test: &Test, text: &str, fields: &[(String, Value)]) -> bool {
     fields.iter().any(|(path, value)| match role_of(path) {
         Role::Body | Role::Exception => scalar(test, value),
-        Role::Trace | Role::Span | Role::Request => looks_like_id(text) && same_id(text, value),
+        Role::Trace | Role::Span | Role::Request => {
+            matches!(test, Test::Words(_)) && looks_like_id(text) && same_id(text, value)
+        }
         _ => false,
     })
 }
@@ -97,7 +101,7 @@ fn of_field(field: &str, test: &Test, view: &RecordView<'_>, line: &Line) -> boo
         ("pattern", Test::Words(text)) if text.parse::<PatternId>().is_ok() => {
             text.parse() == Ok(view.pattern)
         }
-        ("service", Test::Words(_)) => scalar(test, &Value::from(view.service)),
+        ("service", _) => scalar(test, &Value::from(view.service)),
         ("trace", Test::Words(text)) if canonical(text, &mut Vec::new()).is_some() => trace(text, line),
         _ => fields(field, view, line)
             .iter()
@@ -124,7 +128,7 @@ fn fields(field: &str, view: &RecordView<'_>, line: &Line) -> Vec<(String, Value
     let mut all = match line {
         Line::Json(fields) | Line::Plain(_, fields) => fields.clone(),
     };
-    if !matches!(field, "user" | "trace") {
+    if !matches!(field, "user" | "trace" | "message" | "body") {
         all.push(("host".into(), Value::from(view.resource.host.as_str())));
         all.push(("file".into(), Value::from(view.resource.path.as_str())));
         all.extend(
@@ -139,6 +143,7 @@ fn selects(field: &str, test: &Test, path: &str) -> bool {
         "user" => role_of(path) == Role::User,
         "host" => role_of(path) == Role::Host,
         "trace" => role_of(path) == Role::Trace,
+        "message" | "body" => role_of(path) == Role::Body,
         _ if *test == Test::Exists => path == field || path.starts_with(&format!("{field}.")),
         _ => path == field,
     }
@@ -147,6 +152,20 @@ fn selects(field: &str, test: &Test, path: &str) -> bool {
 fn scalar(test: &Test, value: &Value) -> bool {
     match test {
         Test::Exists => true,
+        Test::Since(_) | Test::Until(_) => false,
+        Test::Prefix(text) => matches!(value, Value::String(s) if begins(text, s)),
+        Test::Regex(pattern) => {
+            let text = match value {
+                Value::String(s) => s.clone(),
+                Value::Number(n) => match (n.as_i64(), n.as_u64(), n.as_f64()) {
+                    (Some(n), ..) => n.to_string(),
+                    (_, Some(n), _) => n.to_string(),
+                    (.., n) => n.unwrap_or(0.0).to_string(),
+                },
+                other => other.to_string(),
+            };
+            regex::Regex::new(pattern).expect("generated").is_match(&text)
+        }
         Test::Words(text) => match value {
             Value::String(s) if adjacent(text, s) => true,
             Value::Bool(b) => tokens(text) == [b.to_string()],
@@ -184,6 +203,14 @@ fn adjacent(words: &str, text: &str) -> bool {
     text.windows(words.len()).any(|window| window == words)
 }
 
+/// As `adjacent`, the last word being the beginning of one.
+fn begins(words: &str, text: &str) -> bool {
+    let (words, text) = (tokens(words), tokens(text));
+    let (last, before) = words.split_last().expect("a word");
+    text.windows(words.len())
+        .any(|window| &window[..before.len()] == before && window[before.len()].starts_with(last.as_str()))
+}
+
 fn tokens(text: &str) -> Vec<String> {
     text.split(|c: char| !c.is_alphanumeric() && c != '_')
         .filter(|word| !word.is_empty())
@@ -213,6 +240,7 @@ fn level(test: &Test, severity: Severity) -> Option<bool> {
     };
     let specified = severity != Severity::UNSPECIFIED;
     match test {
+        Test::Prefix(_) | Test::Regex(_) | Test::Since(_) | Test::Until(_) => None,
         Test::Exists => Some(specified),
         Test::Words(text) => Some(order(text)? == Ordering::Equal && specified),
         Test::Range { low, high } => {

@@ -34,7 +34,7 @@ fn possible(candidates: &Candidates, terms: &Terms) -> bool {
     match candidates {
         Candidates::All => true,
         Candidates::None => false,
-        Candidates::Word(word) => terms.words.contains(word),
+        Candidates::Word(word) => terms.words.contains(word) || terms.source_words.contains(word),
         Candidates::Id(id) => terms.ids.contains(id),
         Candidates::And(parts) => parts.iter().all(|part| possible(part, terms)),
         Candidates::Or(parts) => parts.iter().any(|part| possible(part, terms)),
@@ -343,7 +343,14 @@ fn errors_say_where_and_what() {
     check("a \"b", 3, "no closing");
     check("a OR", 5, "expected");
     check("AND a", 1, "between two conditions");
-    check("foo*", 4, "`*`");
+    check("f*o", 2, "`*`");
+    check("foo.*", 1, "before `*`");
+    check("x:/a(/", 3, "not a regular expression");
+    check("x:IN(a b)", 8, "`,` or `)`");
+    check("x:IN(a", 3, "no closing");
+    check("since:15m", 7, "no meaning here");
+    check("since:soon", 7, "a span or a time");
+    check("a | count", 3, "conditions only");
     check("x:>abc", 4, "a number is expected");
     check("level:>=loud", 9, "a level is expected");
     check("x:", 3, "a value is expected");
@@ -353,7 +360,8 @@ fn errors_say_where_and_what() {
     check("x:[1 5]", 6, "`TO` is expected");
     check(&"(".repeat(100), 66, "nested");
     check(&"-".repeat(99), 66, "nested");
-    check(&"a ".repeat(600), 1025, "more than");
+    check(&"a ".repeat(1100), 2049, "more than");
+    check(&"a".repeat(1 << 20), 1, "longer than");
 }
 
 #[test]
@@ -372,6 +380,16 @@ fn query_text_is_read_as_lucene_would() {
     check("x:[* TO *]", "x:*");
     check("time:10:15:00", "time:\"10:15:00\"");
     check("and or not", "and or not");
+    check("conn* x:re*", "conn* x:re*");
+    check("x:IN(a, \"b c\", d)", "x:a OR x:\"b c\" OR x:d");
+    check("-x:IN(a,b) c", "-(x:a OR x:b) c");
+    check("*:*", "*");
+    check("x:/a b+/ c", "x:/a b+/ c");
+    check("x:/a\\/b/", "x:/a\\/b/");
+    check("path:/health dir:/tmp/", "path:\"/health\" dir:/tmp/");
+    check("-path:/health c/", "-path:\"/health\" c/");
+    check("since:2026-11-20 a", "since:2026-11-20T00:00:00Z a");
+    check("\\since:a", "\\since:a");
     check("\"AND\"", "\"AND\"");
     check("a\\ b:c", "a\\ b:c");
     check("say:\"a \\\"b\\\"\"", "say:\"a \\\"b\\\"\"");

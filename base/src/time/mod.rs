@@ -129,6 +129,14 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     (!text.is_empty()).then_some(total)
 }
 
+/// Reads `15m`, `2h`, `7d` (back from `now`, when there is one), `2026-11-23` or RFC 3339.
+pub fn parse_time(text: &str, now: Option<Timestamp>) -> Option<Timestamp> {
+    if let Some(back) = parse_duration(text) {
+        return now.map(|now| now.minus(back));
+    }
+    Timestamp::parse(text).or_else(|| Timestamp::parse(&format!("{text}T00:00:00Z")))
+}
+
 /// Where the wall time comes from.
 pub trait Clock: Send + Sync {
     /// The wall time now.

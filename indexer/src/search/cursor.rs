@@ -1,36 +1,32 @@
 //! What stands in a search's queue: a run with its candidate blocks, and lines of one block or of an open run.
 
-use super::{Order, SearchRequest};
-use crate::block::{Block, Names};
-use crate::codec::Unpacker;
+use super::Order;
+use super::blocks::Blocks;
+use super::judge::RunState;
+use crate::block::Block;
 use crate::line::{Hit, LineKey};
 use crate::open::{LineRef, OpenRun};
 use crate::seal::SealedRun;
 use crate::set::BlockSet;
-use crate::split::read::SplitReader;
 use logweir_base::parse::RecordView;
-use logweir_base::query::Candidates;
+use logweir_base::query::{Candidates, Matcher};
 use logweir_base::time::Timestamp;
-use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
 /// The blocks of a run that are still to be read.
 pub(super) struct RunBlocks {
-    of: Blocks,
+    pub(super) run: RunState,
     set: Arc<BlockSet>,
     /// Not yet taken; the order decides from which end.
     left: Range<usize>,
 }
 
-enum Blocks {
-    Sealed(Arc<SealedRun>),
-    Split { reader: Arc<SplitReader>, run: usize, name: Arc<str> },
-}
-
 /// Lines in order, with a place among them.
 pub(super) struct Cursor {
     lines: Lines,
+    /// What is known of each, as far as the query goes; nothing of any when it is empty.
+    decided: Vec<Option<bool>>,
     /// Still to be judged; the order decides from which end.
     left: Range<usize>,
     order: Order,
@@ -42,24 +38,8 @@ enum Lines {
 }
 
 impl RunBlocks {
-    pub(super) fn of_sealed(run: Arc<SealedRun>, candidates: &Candidates) -> Self {
-        let mut set = BlockSet::none(run.blocks.len());
-        for (index, block) in run.blocks.iter().enumerate() {
-            if block.may_match(candidates) {
-                set.insert(index);
-            }
-        }
-        Self { left: 0..run.blocks.len(), of: Blocks::Sealed(run), set: Arc::new(set) }
-    }
-
-    pub(super) fn of_split(
-        reader: Arc<SplitReader>,
-        run: usize,
-        set: Arc<BlockSet>,
-        name: &Arc<str>,
-    ) -> Self {
-        let left = reader.blocks_of(run);
-        Self { of: Blocks::Split { reader, run, name: name.clone() }, set, left }
+    pub(super) fn new(blocks: Blocks, set: Arc<BlockSet>, matcher: &Matcher) -> Self {
+        Self { left: blocks.range(), run: RunState::new(blocks, matcher), set }
     }
 
     /// Passes over blocks that are no candidates or not wanted; the times of the next that is both.
@@ -69,7 +49,8 @@ impl RunBlocks {
         wanted: impl Fn(Timestamp, Timestamp) -> bool,
     ) -> Option<(Timestamp, Timestamp)> {
         while let Some(index) = peek(&self.left, order) {
-            let (min, max) = self.times(index);
+            let info = self.run.blocks.info(index);
+            let (min, max) = (info.min_time, info.max_time);
             if self.set.contains(index) && wanted(min, max) {
                 return Some((min, max));
             }
@@ -83,53 +64,41 @@ impl RunBlocks {
         pop(&mut self.left, order);
         next
     }
+}
 
-    pub(super) fn unpack(&self, index: usize, unpacker: &mut Unpacker) -> io::Result<Block> {
-        match &self.of {
-            Blocks::Sealed(run) => {
-                let block = &run.blocks[index];
-                Block::unpack(&block.info, &block.frame, &block.rows, self.names(), unpacker)
-            }
-            Blocks::Split { reader, run, .. } => reader.block(*run, index, unpacker),
-        }
+/// The blocks of a sealed run that may hold a matching line.
+pub(super) fn candidates_of(run: &SealedRun, candidates: &Candidates) -> BlockSet {
+    let mut set = BlockSet::none(run.blocks.len());
+    for (index, _) in run.blocks.iter().enumerate().filter(|(_, block)| block.may_match(candidates)) {
+        set.insert(index);
     }
-
-    /// Whose blocks they are, for error texts.
-    pub(super) fn name(&self) -> &str {
-        match &self.of {
-            Blocks::Sealed(_) => "tail",
-            Blocks::Split { name, .. } => name,
-        }
-    }
-
-    fn names(&self) -> Names<'_> {
-        match &self.of {
-            Blocks::Sealed(run) => Names::Run(&run.names),
-            Blocks::Split { reader, run, .. } => reader.names(*run),
-        }
-    }
-
-    fn times(&self, index: usize) -> (Timestamp, Timestamp) {
-        let info = match &self.of {
-            Blocks::Sealed(run) => &run.blocks[index].info,
-            Blocks::Split { reader, .. } => &reader.meta.blocks[index],
-        };
-        (info.min_time, info.max_time)
-    }
+    set
 }
 
 impl Cursor {
     /// All lines of `block`; when they are done, [`Cursor::into_blocks`] gives the rest of the run back.
-    pub(super) fn over_block(blocks: RunBlocks, block: Block, request: &SearchRequest) -> Self {
+    pub(super) fn over_block(
+        blocks: RunBlocks,
+        block: Block,
+        decided: Vec<Option<bool>>,
+        order: Order,
+    ) -> Self {
         let left = 0..block.rows.len();
-        Self { lines: Lines::Block(blocks, block), left, order: request.order }.within(request)
+        Self { lines: Lines::Block(blocks, block), decided, left, order }
     }
 
-    /// All lines of an open run.
-    pub(super) fn over_open(run: OpenRun, request: &SearchRequest) -> Self {
+    /// The lines of an open run in `range`.
+    pub(super) fn over_open(run: OpenRun, order: Order, range: &Range<Timestamp>) -> Self {
         let sorted = run.sorted();
         let left = 0..sorted.len();
-        Self { lines: Lines::Open(run, sorted), left, order: request.order }.within(request)
+        Self { lines: Lines::Open(run, sorted), decided: Vec::new(), left, order }.within(range)
+    }
+
+    /// Only the lines in `range`.
+    pub(super) fn within(mut self, range: &Range<Timestamp>) -> Self {
+        let (start, end) = (self.first_not_before(range.start), self.first_not_before(range.end));
+        self.left = start..end.max(start);
+        self
     }
 
     /// The key of the next line; `None` when there is none.
@@ -144,11 +113,16 @@ impl Cursor {
         })
     }
 
+    /// Whether the next line matches, if that is known.
+    pub(super) fn decided(&self) -> Option<bool> {
+        peek(&self.left, self.order).and_then(|at| *self.decided.get(at)?)
+    }
+
     /// The next line, to be judged; `None` when there is none.
     pub(super) fn view(&self) -> Option<RecordView<'_>> {
         let at = peek(&self.left, self.order)?;
         Some(match &self.lines {
-            Lines::Block(blocks, block) => block.view(&block.rows[at], blocks.names()),
+            Lines::Block(blocks, block) => block.view(&block.rows[at], blocks.run.blocks.names()),
             Lines::Open(run, sorted) => run.batch(sorted[at]).view(sorted[at].line),
         })
     }
@@ -157,7 +131,7 @@ impl Cursor {
     pub(super) fn hit(&self) -> Option<Hit<'_>> {
         let at = peek(&self.left, self.order)?;
         Some(match &self.lines {
-            Lines::Block(blocks, block) => block.hit(&block.rows[at], blocks.names()),
+            Lines::Block(blocks, block) => block.hit(&block.rows[at], blocks.run.blocks.names()),
             Lines::Open(run, sorted) => run.batch(sorted[at]).hit(sorted[at].line),
         })
     }
@@ -173,15 +147,6 @@ impl Cursor {
             Lines::Block(blocks, _) => Some(blocks),
             Lines::Open(..) => None,
         }
-    }
-
-    /// Only the lines in the time that `request` asks for.
-    fn within(mut self, request: &SearchRequest) -> Self {
-        let (since, until) = (request.since, request.until);
-        let start = since.map_or(0, |since| self.first_not_before(since));
-        let end = until.map_or(self.left.end, |until| self.first_not_before(until));
-        self.left = start..end.max(start);
-        self
     }
 
     fn first_not_before(&self, time: Timestamp) -> usize {

@@ -2,28 +2,40 @@
 //!
 //! A split waits in the queue under its latest time (earliest, when the oldest come first); only when that is next
 //! are its tables opened and its candidate blocks computed, once per split and query. A run waits under the bound of
-//! its next candidate block, and only when that is next is the block decompressed. In a block rows are cut by time,
-//! then judged one by one in the order asked for, unless the prefilter finds nothing in the whole block.
-//! So the newest 100 hits cost the blocks
-//! they stand in, and what the index rules out costs nothing.
+//! its next candidate block, and only when that is next is the block looked at: first its statistics and columns, and unless
+//! these rule it out its lines. In a block rows are cut by time, then judged one by one in the order asked for, unless the
+//! prefilter finds nothing in the whole block. So the newest 100 hits cost the blocks they stand in, and what the index rules
+//! out costs nothing.
+//!
+//! Counting ([`count`]) needs no order: it takes splits by themselves, several at a time.
 //!
 //! A part that turns out damaged is reported and left out: a block loses its lines, an index part only its use.
 
+mod blocks;
+pub(crate) mod count;
 mod cursor;
+mod judge;
+mod limits;
 
 use crate::block::Block;
-use crate::codec::Unpacker;
 use crate::line::{Hit, LineKey};
+use crate::set::BlockSet;
 use crate::split::{OpenSplits, Split};
 use crate::store::Snapshot;
-use cursor::{Cursor, RunBlocks};
+use crate::tail::Run;
+use blocks::Blocks;
+use cursor::{Cursor, RunBlocks, candidates_of};
+use judge::{Judge, Verdict};
+pub use limits::Cancel;
+use limits::Limits;
 use logweir_base::ids::Position;
 use logweir_base::query::{Candidates, Matcher, Query};
 use logweir_base::time::Timestamp;
 use std::collections::BinaryHeap;
-use std::ops::ControlFlow;
+use std::io;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Lines judged between two looks at the deadline.
 const LINES_PER_LOOK: u64 = 256;
@@ -54,6 +66,27 @@ pub struct SearchRequest {
     pub limit: Option<u64>,
     /// What is found in this time is the answer.
     pub deadline: Option<Duration>,
+    /// Ends it as soon as nobody wants the answer.
+    pub cancel: Cancel,
+}
+
+impl SearchRequest {
+    /// All lines that match, the newest first.
+    pub fn of(query: Query) -> Self {
+        let (since, until, limit, deadline) = (None, None, None, None);
+        Self { query, since, until, order: Order::Newest, limit, deadline, cancel: Cancel::default() }
+    }
+
+    /// The time that lines must be in: not before the first, before the second.
+    fn range(&self) -> Range<Timestamp> {
+        let (since, until) = self.query.times();
+        self.since.map_or(since, |own| own.max(since))..self.until.map_or(until, |own| own.min(until))
+    }
+}
+
+/// Whether something between `min` and `max` is in `range`.
+fn overlaps(range: &Range<Timestamp>, min: Timestamp, max: Timestamp) -> bool {
+    max >= range.start && min < range.end
 }
 
 /// How a search went.
@@ -82,22 +115,25 @@ pub(crate) fn search(
     request: &SearchRequest,
     found: &mut dyn FnMut(&Hit<'_>) -> ControlFlow<()>,
 ) -> SearchSummary {
-    let start = Instant::now();
     let mut search = Search {
         request,
         open,
-        deadline: request.deadline.map(|span| start + span),
+        range: request.range(),
+        limits: Limits::of(request),
         candidates: request.query.candidates(),
-        matcher: Matcher::new(&request.query),
-        unpacker: Unpacker::new(),
+        judge: Judge::new(Matcher::new(&request.query)),
         queue: BinaryHeap::new(),
         nodes: Vec::new(),
+        lines_seen: 0,
         summary: SearchSummary { complete_up_to: snapshot.applied, ..SearchSummary::default() },
     };
     search.fill(snapshot);
     search.run(found);
     search.summary
 }
+
+/// A block, and what is known of its lines.
+type Looked = (Block, Vec<Option<bool>>);
 
 /// The order in the queue: the greatest comes out first.
 type Rank = (i64, u64, u32);
@@ -112,13 +148,15 @@ enum Node {
 struct Search<'a> {
     request: &'a SearchRequest,
     open: &'a OpenSplits,
-    deadline: Option<Instant>,
+    range: Range<Timestamp>,
+    limits: Limits,
     candidates: Candidates,
-    matcher: Matcher,
-    unpacker: Unpacker,
+    judge: Judge,
     queue: BinaryHeap<(Rank, usize)>,
     /// What the queue's numbers stand for; taken out while it is worked on.
     nodes: Vec<Option<Node>>,
+    /// Lines that came up, whether they had to be judged or not.
+    lines_seen: u64,
     summary: SearchSummary,
 }
 
@@ -126,21 +164,22 @@ impl Search<'_> {
     fn fill(&mut self, snapshot: Snapshot) {
         for split in snapshot.splits {
             let (min, max) = (split.info.min_time, split.info.max_time);
-            if self.overlaps(min, max) {
+            if overlaps(&self.range, min, max) {
                 self.push(self.bound(min, max), Node::Split(split));
             }
         }
         for run in snapshot.runs {
             match run {
-                crate::tail::Run::Frozen(run) => {
-                    self.push_lines(Cursor::over_open((*run).clone(), self.request))
+                Run::Frozen(run) => {
+                    self.push_lines(Cursor::over_open((*run).clone(), self.request.order, &self.range))
                 }
-                crate::tail::Run::Sealed(run) => {
-                    self.push_blocks(RunBlocks::of_sealed(run, &self.candidates));
+                Run::Sealed(run) => {
+                    let set = Arc::new(candidates_of(&run, &self.candidates));
+                    self.push_blocks(RunBlocks::new(Blocks::Sealed(run), set, &self.judge.matcher));
                 }
             }
         }
-        self.push_lines(Cursor::over_open(snapshot.open, self.request));
+        self.push_lines(Cursor::over_open(snapshot.open, self.request.order, &self.range));
     }
 
     fn run(&mut self, found: &mut dyn FnMut(&Hit<'_>) -> ControlFlow<()>) {
@@ -148,7 +187,7 @@ impl Search<'_> {
             return;
         }
         while let Some((_, number)) = self.queue.pop() {
-            if self.is_late() {
+            if self.limits.is_over() {
                 self.summary.partial = true;
                 return;
             }
@@ -169,47 +208,67 @@ impl Search<'_> {
         let reader = match split.reader(self.open) {
             Ok(reader) => reader,
             Err(e) => {
-                self.damaged(&format!("{}: {e}", split.info.name));
+                self.summary.damaged(format!("{}: {e}", split.info.name));
                 return ControlFlow::Continue(());
             }
         };
         let set = reader.candidates(&self.candidates).unwrap_or_else(|e| {
-            self.note(format!("{}: index: {e}", split.info.name));
-            self.summary.indexes_unused += 1;
-            crate::set::BlockSet::all(reader.block_count())
+            self.summary.index_unused(&split.info.name, &e);
+            BlockSet::all(reader.block_count())
         });
         if set.is_empty() {
             return ControlFlow::Continue(());
         }
-        let (set, name) = (Arc::new(set), Arc::from(split.info.name.as_str()));
+        let (set, name): (_, Arc<str>) = (Arc::new(set), split.info.name.as_str().into());
         for run in 0..reader.run_count() {
-            self.push_blocks(RunBlocks::of_split(reader.clone(), run, set.clone(), &name));
+            let blocks = Blocks::Split { reader: reader.clone(), run, name: Arc::clone(&name) };
+            self.push_blocks(RunBlocks::new(blocks, Arc::clone(&set), &self.judge.matcher));
         }
         ControlFlow::Continue(())
     }
 
-    /// Decompresses the run's next block and queues its lines and, behind it, the run's rest.
+    /// Looks at the run's next block and queues what lines of it may match and, behind them, the run's rest.
     fn open_block(&mut self, mut blocks: RunBlocks) -> ControlFlow<()> {
         let Some(index) = blocks.take_next(self.request.order) else {
             return ControlFlow::Continue(());
         };
-        self.summary.blocks_decoded += 1;
-        match blocks.unpack(index, &mut self.unpacker) {
-            Ok(block) if self.rules_out(&block) => {
-                self.push_blocks(blocks);
+        match self.look_at(&mut blocks, index) {
+            Ok(Some((block, decided))) => {
+                self.push_lines(
+                    Cursor::over_block(blocks, block, decided, self.request.order).within(&self.range),
+                );
             }
-            Ok(block) => self.push_lines(Cursor::over_block(blocks, block, self.request)),
+            Ok(None) => self.push_blocks(blocks),
             Err(e) => {
-                self.damaged(&format!("{}: block {index}: {e}", blocks.name()));
+                self.summary.damaged(format!("{}: block {index}: {e}", blocks.run.blocks.name()));
                 self.push_blocks(blocks);
             }
         }
         ControlFlow::Continue(())
     }
 
+    /// The lines of a block, and which of them match as far as that is known already; `None` when none does.
+    fn look_at(&mut self, blocks: &mut RunBlocks, index: usize) -> io::Result<Option<Looked>> {
+        let verdict = self.judge.block(&mut blocks.run, index)?;
+        if verdict == Verdict::None {
+            return Ok(None);
+        }
+        let rows = blocks.run.blocks.rows(index, &mut self.judge.unpacker)?;
+        let decided = self.judge.rows(&blocks.run, index, &rows, verdict)?;
+        if decided.iter().all(|decided| *decided == Some(false)) {
+            return Ok(None);
+        }
+        self.summary.blocks_decoded += 1;
+        let block = blocks.run.blocks.block(index, rows, &mut self.judge.unpacker)?;
+        if self.rules_out(&block) {
+            return Ok(None);
+        }
+        Ok(Some((block, decided)))
+    }
+
     /// Whether the text of a block shows that no line in it matches.
     fn rules_out(&self, block: &Block) -> bool {
-        let filter = self.matcher.prefilter();
+        let filter = self.judge.matcher.prefilter();
         filter.is_some_and(|filter| !filter.is_match(&block.text)) && !block.hides_words()
     }
 
@@ -225,12 +284,15 @@ impl Search<'_> {
                 self.push_lines(lines);
                 return ControlFlow::Continue(());
             }
-            self.summary.lines_verified += 1;
-            if self.summary.lines_verified.is_multiple_of(LINES_PER_LOOK) && self.is_late() {
+            let decided = lines.decided();
+            self.summary.lines_verified += u64::from(decided.is_none());
+            self.lines_seen += 1;
+            if self.lines_seen.is_multiple_of(LINES_PER_LOOK) && self.limits.is_over() {
                 self.summary.partial = true;
                 return ControlFlow::Break(());
             }
-            if lines.view().is_some_and(|view| self.matcher.matches(&view))
+            let matches = || lines.view().is_some_and(|view| self.judge.matcher.matches(&view));
+            if decided.unwrap_or_else(matches)
                 && let Some(hit) = lines.hit()
             {
                 self.summary.hits += 1;
@@ -260,7 +322,7 @@ impl Search<'_> {
 
     /// Queues a run under the bound of its next block in the time asked for.
     fn push_blocks(&mut self, mut blocks: RunBlocks) {
-        let next = blocks.skip_to(self.request.order, |min, max| self.overlaps(min, max));
+        let next = blocks.skip_to(self.request.order, |min, max| overlaps(&self.range, min, max));
         if let Some((min, max)) = next {
             self.push(self.bound(min, max), Node::Blocks(blocks));
         }
@@ -278,26 +340,25 @@ impl Search<'_> {
             Order::Oldest => (!min.0, u64::MAX, u32::MAX),
         }
     }
+}
 
-    fn overlaps(&self, min: Timestamp, max: Timestamp) -> bool {
-        self.request.since.is_none_or(|since| max >= since)
-            && self.request.until.is_none_or(|until| min < until)
-    }
-
-    fn is_late(&self) -> bool {
-        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
-    }
-
+impl SearchSummary {
     /// Lines are missing from the answer.
-    fn damaged(&mut self, what: &str) {
-        self.summary.partial = true;
-        self.note(what.to_owned());
+    fn damaged(&mut self, what: String) {
+        self.partial = true;
+        self.note(what);
     }
 
     fn note(&mut self, error: String) {
-        if self.summary.errors.len() < ERRORS_MAX {
-            self.summary.errors.push(error);
+        if self.errors.len() < ERRORS_MAX {
+            self.errors.push(error);
         }
+    }
+
+    /// The index of this split is of no use.
+    fn index_unused(&mut self, split: &str, error: &io::Error) {
+        self.note(format!("{split}: index: {error}"));
+        self.indexes_unused += 1;
     }
 }
 

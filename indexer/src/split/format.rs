@@ -3,6 +3,9 @@
 //! ```text
 //! block frames         zstd frames that declare their size; a block each, run after run, from offset 0
 //! skippable frame      rows of all blocks, in the same order               (see rows.rs)
+//! skippable frame      columns of all blocks                               (see columns)
+//! skippable frame      statistics of all blocks                            (see columns)
+//! skippable frame      in how many records of each block frequent words are (see counts.rs)
 //! skippable frame      id table: hash -> blocks                            (see ids.rs)
 //! skippable frame      the files of one tantivy segment: word -> blocks    (see words.rs)
 //! skippable frame      meta, drawn below
@@ -26,12 +29,16 @@
 //!   journal 16 bytes; first and last position; z min and max receive time; lines; merged 0 or 1
 //!   sources: count, each 16 bytes and its resource as JSON
 //!   services: count, each a string
-//!   runs: count, each: blocks; sources: count, each its number above; services: count, each its number above
-//!   blocks: count, each: lines, text length, frame length, frame crc, rows length, rows crc, z min time, max - min
+//!   paths: count, each a string
+//!   runs: count, each: blocks; sources: count, each its number above; services and paths likewise
+//!   blocks: count, each: lines, text length, frame length, frame crc, rows length, rows crc, z min time, max - min,
+//!           columns length, columns crc
 //!   id table: bucket bits, block bits, hash bits, bytes an entry, entries
 //!   words: files, each its name and length, in the order they stand in
 //!   page checksums: of the id table, then of the words: count, each the crc32c of 4 KiB (the last one shorter)
+//!   columns, statistics, counts: each offset and length; the crc32c of the statistics; page checksums of the counts
 //! ```
+//! Version 2 had no columns, statistics and counts; severity and service stood in the rows.
 //! Version 1 had no layouts and no patterns, and knew less of what is in a text: its index is not used, its blocks are read.
 //!
 //! Checksums: a block's frame and rows have their own, the index has one a page, meta and footer one each. The only
@@ -49,7 +56,11 @@ use std::io;
 use std::sync::Arc;
 
 /// Version of everything drawn above and in the files it names.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
+/// Since then the index knows all that queries ask it for.
+pub(crate) const INDEX_VERSION: u32 = 2;
+/// Since then blocks have columns.
+pub(crate) const COLUMNS_VERSION: u32 = 3;
 pub(crate) const FOOTER_BYTES: usize = 96;
 const SKIPPABLE: u32 = 0x184D_2A5E;
 const END_MARK: &[u8; 8] = b"LOGWEIR\n";
@@ -90,6 +101,11 @@ pub(crate) struct Meta {
     pub(crate) word_files: Vec<(String, u64)>,
     pub(crate) id_pages: Vec<u32>,
     pub(crate) word_pages: Vec<u32>,
+    pub(crate) columns: Section,
+    pub(crate) stats: Section,
+    pub(crate) stats_crc: u32,
+    pub(crate) counts: Section,
+    pub(crate) count_pages: Vec<u32>,
 }
 
 /// One sorted run: how many blocks it has and which names its rows' numbers stand for.
@@ -98,6 +114,7 @@ pub(crate) struct RunMeta {
     pub(crate) blocks: u32,
     pub(crate) sources: Vec<u32>,
     pub(crate) services: Vec<u32>,
+    pub(crate) paths: Vec<u32>,
 }
 
 /// The eight bytes before what is inside a skippable frame; `None` when it is too long for one.
@@ -165,6 +182,7 @@ impl Meta {
             put(&mut out, u64::from(run.blocks));
             put_numbers(&mut out, &run.sources);
             put_numbers(&mut out, &run.services);
+            put_numbers(&mut out, &run.paths);
         }
         put(&mut out, self.blocks.len() as u64);
         self.blocks.iter().for_each(|block| put_block(&mut out, block));
@@ -176,6 +194,12 @@ impl Meta {
         }
         put_numbers(&mut out, &self.id_pages);
         put_numbers(&mut out, &self.word_pages);
+        for section in [self.columns, self.stats, self.counts] {
+            put(&mut out, section.at);
+            put(&mut out, section.len);
+        }
+        put(&mut out, u64::from(self.stats_crc));
+        put_numbers(&mut out, &self.count_pages);
         out
     }
 
@@ -189,26 +213,39 @@ impl Meta {
         if crc32c::crc32c(&bytes) != footer.meta_crc {
             return Err(damaged("meta is not what was written"));
         }
-        let meta = Self::decode(&mut bytes.as_slice()).ok_or_else(|| damaged("meta cut short"))?;
+        let meta =
+            Self::decode(&mut bytes.as_slice(), footer.version).ok_or_else(|| damaged("meta cut short"))?;
         if meta.is_whole(footer) { Ok(meta) } else { Err(damaged("meta contradicts itself")) }
     }
 
-    fn decode(input: &mut &[u8]) -> Option<Self> {
-        let meta = Self {
+    fn decode(input: &mut &[u8], version: u32) -> Option<Self> {
+        let has_columns = version >= COLUMNS_VERSION;
+        let mut meta = Self {
             journal: JournalId(take_array(input)?),
             first: Position(take(input)?),
             last: Position(take(input)?),
             received: (take_time(input)?, take_time(input)?),
             lines: take(input)?,
             merged: take(input)? != 0,
-            names: take_names(input)?,
-            runs: take_list(input, take_run)?,
-            blocks: take_list(input, take_block)?,
+            names: take_names(input, has_columns)?,
+            runs: take_list(input, |input| take_run(input, has_columns))?,
+            blocks: take_list(input, |input| take_block(input, has_columns))?,
             id_shape: IdShape::decode(input)?,
             word_files: take_list(input, |input| Some((take_text(input)?.to_owned(), take(input)?)))?,
             id_pages: take_list(input, take_u32)?,
             word_pages: take_list(input, take_u32)?,
+            columns: Section::default(),
+            stats: Section::default(),
+            stats_crc: 0,
+            counts: Section::default(),
+            count_pages: Vec::new(),
         };
+        if has_columns {
+            (meta.columns, meta.stats) = (take_section(input)?, take_section(input)?);
+            meta.counts = take_section(input)?;
+            meta.stats_crc = take_u32(input)?;
+            meta.count_pages = take_list(input, take_u32)?;
+        }
         input.is_empty().then_some(meta)
     }
 
@@ -218,16 +255,19 @@ impl Meta {
         let named = |run: &RunMeta| {
             run.sources.iter().all(|&n| (n as usize) < names.sources.len())
                 && run.services.iter().all(|&n| (n as usize) < names.services.len())
+                && run.paths.iter().all(|&n| (n as usize) < names.paths.len())
         };
         let sum = |of: fn(&BlockInfo) -> u32| self.blocks.iter().map(|b| u64::from(of(b))).sum::<u64>();
         self.runs.iter().all(named)
             && self.runs.iter().map(|run| u64::from(run.blocks)).sum::<u64>() == self.blocks.len() as u64
             && sum(|block| block.lines) == self.lines
             && sum(|block| block.rows_len) == footer.rows.len
+            && sum(|block| block.columns_len) == self.columns.len
             && sum(|block| block.frame_len) + 8 == footer.rows.at
             && self.word_files.iter().map(|(_, len)| len).sum::<u64>() == footer.words.len
             && self.id_pages.len() as u64 == pages::count(footer.ids.len)
             && self.word_pages.len() as u64 == pages::count(footer.words.len)
+            && self.count_pages.len() as u64 == pages::count(self.counts.len)
     }
 }
 
@@ -239,6 +279,8 @@ fn put_names(out: &mut Vec<u8>, names: &RunNames) {
     }
     put(out, names.services.len() as u64);
     names.services.iter().for_each(|name| put_text(out, name));
+    put(out, names.paths.len() as u64);
+    names.paths.iter().for_each(|path| put_text(out, path));
 }
 
 fn put_block(out: &mut Vec<u8>, block: &BlockInfo) {
@@ -247,6 +289,8 @@ fn put_block(out: &mut Vec<u8>, block: &BlockInfo) {
     sizes.iter().for_each(|&number| put(out, u64::from(number)));
     put(out, zigzag(block.min_time.0));
     put(out, block.max_time.0.wrapping_sub(block.min_time.0) as u64);
+    put(out, u64::from(block.columns_len));
+    put(out, u64::from(block.columns_crc));
 }
 
 fn put_numbers(out: &mut Vec<u8>, numbers: &[u32]) {
@@ -259,27 +303,38 @@ fn put_text(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(text.as_bytes());
 }
 
-fn take_names(input: &mut &[u8]) -> Option<RunNames> {
+fn take_names(input: &mut &[u8], has_columns: bool) -> Option<RunNames> {
     let source = |input: &mut &[u8]| {
         let id = SourceId(take_array(input)?);
         Some((id, Arc::new(serde_json::from_str(take_text(input)?).ok()?)))
     };
-    let sources = take_list(input, source)?;
-    Some(RunNames { sources, services: take_list(input, |input| Some(take_text(input)?.into()))? })
+    let name = |input: &mut &[u8]| Some(take_text(input)?.into());
+    let (sources, services) = (take_list(input, source)?, take_list(input, name)?);
+    let paths = if has_columns { take_list(input, name)? } else { Vec::new() };
+    Some(RunNames { sources, services, paths })
 }
 
-fn take_run(input: &mut &[u8]) -> Option<RunMeta> {
+fn take_run(input: &mut &[u8], has_columns: bool) -> Option<RunMeta> {
     let blocks = take_u32(input)?;
-    Some(RunMeta { blocks, sources: take_list(input, take_u32)?, services: take_list(input, take_u32)? })
+    let (sources, services) = (take_list(input, take_u32)?, take_list(input, take_u32)?);
+    let paths = if has_columns { take_list(input, take_u32)? } else { Vec::new() };
+    Some(RunMeta { blocks, sources, services, paths })
 }
 
-fn take_block(input: &mut &[u8]) -> Option<BlockInfo> {
+fn take_block(input: &mut &[u8], has_columns: bool) -> Option<BlockInfo> {
     let mut next = || take_u32(input);
     let (lines, text_len, frame_len) = (next()?, next()?, next()?);
     let (frame_crc, rows_len, rows_crc) = (next()?, next()?, next()?);
     let min_time = take_time(input)?;
     let max_time = Timestamp(min_time.0.wrapping_add_unsigned(take(input)?));
-    Some(BlockInfo { lines, text_len, frame_len, frame_crc, rows_len, rows_crc, min_time, max_time })
+    let sizes =
+        BlockInfo { lines, text_len, frame_len, frame_crc, rows_len, rows_crc, ..BlockInfo::default() };
+    let (columns_len, columns_crc) = if has_columns { (take_u32(input)?, take_u32(input)?) } else { (0, 0) };
+    Some(BlockInfo { min_time, max_time, columns_len, columns_crc, ..sizes })
+}
+
+fn take_section(input: &mut &[u8]) -> Option<Section> {
+    Some(Section { at: take(input)?, len: take(input)? })
 }
 
 fn take_list<T>(input: &mut &[u8], one: impl Fn(&mut &[u8]) -> Option<T>) -> Option<Vec<T>> {

@@ -3,8 +3,8 @@
 
 use super::format::RunMeta;
 use super::read::SplitReader;
-use super::write::{Head, SplitWriter, tmp};
-use super::{SplitInfo, file_name, ids, words};
+use super::write::{Head, Index, SplitWriter, tmp};
+use super::{SplitInfo, counts, file_name, ids, words};
 use crate::seal::RunNames;
 use logweir_base::dir::Dir;
 use std::io;
@@ -40,12 +40,23 @@ fn merge_to(dir: &dyn Dir, name: &str, head: Head, inputs: &[Arc<SplitReader>]) 
         let mut blocks = all_blocks();
         blocks.try_for_each(|(input, block)| writer.put(&input.rows(block)?))
     })?;
+    let columns = writer.columns(|writer| {
+        let mut blocks = all_blocks();
+        blocks.try_for_each(|(input, block)| writer.put(&input.columns(block)?))
+    })?;
+    let mut stats = Vec::new();
+    for input in inputs {
+        stats.extend_from_slice(input.stats()?.bytes());
+    }
+    let sections = inputs.iter().map(|it| Ok((it.all_counts()?, it.block_count())));
+    let counts = counts::merge(&sections.collect::<io::Result<Vec<_>>>()?)?;
     let tables = inputs.iter().map(|it| Ok((it.meta.id_shape, it.id_table()?, it.block_count())));
     let ids = ids::merge(&tables.collect::<io::Result<Vec<_>>>()?)?;
     let words: Vec<_> = inputs.iter().map(|input| input.open_words()).collect::<io::Result<_>>()?;
     let min = inputs.iter().map(|input| input.meta.received.0).min().unwrap_or_default();
     let max = inputs.iter().map(|input| input.meta.received.1).max().unwrap_or_default();
-    writer.finish(head, (min, max), rows, ids, words::merge(&words)?)
+    let index = Index { rows, columns, stats, counts, ids, words: words::merge(&words)? };
+    writer.finish(head, (min, max), index)
 }
 
 /// The names a run's rows number into, taken out of its split's list.
@@ -54,5 +65,6 @@ fn names_of(input: &SplitReader, run: &RunMeta) -> RunNames {
     RunNames {
         sources: run.sources.iter().map(|&number| names.sources[number as usize].clone()).collect(),
         services: run.services.iter().map(|&number| names.services[number as usize].clone()).collect(),
+        paths: run.paths.iter().map(|&number| names.paths[number as usize].clone()).collect(),
     }
 }

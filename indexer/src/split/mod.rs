@@ -1,5 +1,6 @@
 //! Splits: immutable files of lines and their index.
 
+pub(crate) mod counts;
 pub(crate) mod format;
 pub(crate) mod ids;
 pub(crate) mod merge;

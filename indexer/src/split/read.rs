@@ -1,14 +1,15 @@
 //! Reading a split: tables once, then only the pages and blocks that a search asks for.
 
-use super::format::{Footer, Meta, VERSION};
-use super::ids;
+use super::format::{COLUMNS_VERSION, Footer, INDEX_VERSION, Meta};
 use super::pages::Pages;
 use super::words::Words;
-use crate::block::{self, Block, Names};
+use super::{counts, ids};
+use crate::block::{self, Names};
 use crate::codec::{Unpacker, damaged};
 use crate::set::BlockSet;
 use logweir_base::dir::{Dir, File, read_exact_at};
 use logweir_base::query::Candidates;
+use logweir_base::varint::take;
 use std::io;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -18,13 +19,49 @@ pub(crate) struct SplitReader {
     file: Arc<dyn File>,
     pub(crate) meta: Meta,
     version: u32,
-    /// Where each block's frame and rows stand.
-    places: Vec<(u64, u64)>,
+    /// Where each block's frame, rows and columns stand.
+    places: Vec<[u64; 3]>,
     /// The blocks of each run.
     runs: Vec<Range<usize>>,
     ids: Pages,
     word_pages: Arc<Pages>,
     words: OnceLock<Words>,
+    stats: OnceLock<StatsTable>,
+    counts: Pages,
+}
+
+/// The statistics of all blocks.
+pub(crate) struct StatsTable {
+    bytes: Vec<u8>,
+    /// Where each entry begins.
+    starts: Vec<u32>,
+}
+
+impl StatsTable {
+    fn of(bytes: Vec<u8>, blocks: usize) -> io::Result<Self> {
+        let mut starts = Vec::with_capacity(blocks);
+        let mut rest = bytes.as_slice();
+        while !rest.is_empty() {
+            starts.push((bytes.len() - rest.len()) as u32);
+            let len = take(&mut rest).and_then(|len| usize::try_from(len).ok());
+            rest = len.and_then(|len| rest.get(len..)).ok_or_else(|| damaged("statistics cut short"))?;
+        }
+        if starts.len() == blocks {
+            Ok(Self { bytes, starts })
+        } else {
+            Err(damaged("statistics of another number of blocks"))
+        }
+    }
+
+    /// The entries from the one of `block` on.
+    pub(crate) fn from(&self, block: usize) -> &[u8] {
+        &self.bytes[self.starts[block] as usize..]
+    }
+
+    /// All entries.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 impl SplitReader {
@@ -33,11 +70,11 @@ impl SplitReader {
         let file: Arc<dyn File> = Arc::from(dir.open(name)?);
         let footer = Footer::read(file.as_ref())?;
         let mut meta = Meta::read(file.as_ref(), &footer)?;
-        let (mut frame_at, mut rows_at) = (0, footer.rows.at);
+        let mut at = [0, footer.rows.at, meta.columns.at];
         let places = meta.blocks.iter().map(|block| {
-            let place = (frame_at, rows_at);
-            frame_at += u64::from(block.frame_len);
-            rows_at += u64::from(block.rows_len);
+            let place = at;
+            let lens = [block.frame_len, block.rows_len, block.columns_len];
+            at.iter_mut().zip(lens).for_each(|(at, len)| *at += u64::from(len));
             place
         });
         let places = places.collect();
@@ -51,8 +88,9 @@ impl SplitReader {
         let ids = Pages::new(file.clone(), footer.ids, std::mem::take(&mut meta.id_pages));
         let word_pages = Pages::new(file.clone(), footer.words, std::mem::take(&mut meta.word_pages));
         let word_pages = Arc::new(word_pages);
-        let version = footer.version;
-        Ok(Self { file, meta, version, places, runs, ids, word_pages, words: OnceLock::new() })
+        let counts = Pages::new(file.clone(), meta.counts, std::mem::take(&mut meta.count_pages));
+        let (words, stats) = (OnceLock::new(), OnceLock::new());
+        Ok(Self { file, meta, version: footer.version, places, runs, ids, word_pages, words, stats, counts })
     }
 
     pub(crate) fn block_count(&self) -> usize {
@@ -75,7 +113,7 @@ impl SplitReader {
     /// The blocks that may hold a matching line. Errors: `InvalidData` when a part of the index is damaged.
     pub(crate) fn candidates(&self, candidates: &Candidates) -> io::Result<BlockSet> {
         let count = self.block_count();
-        if self.version < VERSION {
+        if self.version < INDEX_VERSION {
             return Ok(BlockSet::all(count));
         }
         Ok(match candidates {
@@ -116,10 +154,47 @@ impl SplitReader {
         if known { Ok(set) } else { Err(damaged("the index names a block that is not there")) }
     }
 
-    /// Decompresses block `index` of `run`.
-    pub(crate) fn block(&self, run: usize, index: usize, unpacker: &mut Unpacker) -> io::Result<Block> {
+    /// Whether blocks have columns and statistics.
+    pub(crate) fn has_columns(&self) -> bool {
+        self.version >= COLUMNS_VERSION
+    }
+
+    /// The statistics of all blocks; read once.
+    pub(crate) fn stats(&self) -> io::Result<&StatsTable> {
+        if let Some(stats) = self.stats.get() {
+            return Ok(stats);
+        }
+        let section = self.meta.stats;
+        let len = usize::try_from(section.len).map_err(|_| damaged("statistics too long"))?;
+        let bytes = read_exact_at(self.file.as_ref(), section.at, len)?;
+        if crc32c::crc32c(&bytes) != self.meta.stats_crc {
+            return Err(damaged("statistics are not what was written"));
+        }
+        let stats = StatsTable::of(bytes, self.block_count())?;
+        Ok(self.stats.get_or_init(|| stats))
+    }
+
+    /// Shows how many records of which blocks have `word`, as far as that is known.
+    pub(crate) fn counts(
+        &self,
+        word: u64,
+        unpacker: &mut Unpacker,
+        found: impl FnMut(usize, u64),
+    ) -> io::Result<()> {
+        counts::look_up(&self.counts, word, unpacker, found)
+    }
+
+    /// All of what [`SplitReader::counts`] looks up in.
+    pub(crate) fn all_counts(&self) -> io::Result<Vec<u8>> {
+        self.counts.read(0..self.counts.len())
+    }
+
+    /// The checked columns of a block.
+    pub(crate) fn columns(&self, index: usize) -> io::Result<Vec<u8>> {
         let info = &self.meta.blocks[index];
-        Block::unpack(info, &self.read_frame(index)?, &self.read_rows(index)?, self.names(run), unpacker)
+        let columns = read_exact_at(self.file.as_ref(), self.places[index][2], info.columns_len as usize)?;
+        block::check_columns(info, &columns)?;
+        Ok(columns)
     }
 
     /// The checked frame of a block, still compressed.
@@ -157,10 +232,10 @@ impl SplitReader {
     }
 
     fn read_frame(&self, index: usize) -> io::Result<Vec<u8>> {
-        read_exact_at(self.file.as_ref(), self.places[index].0, self.meta.blocks[index].frame_len as usize)
+        read_exact_at(self.file.as_ref(), self.places[index][0], self.meta.blocks[index].frame_len as usize)
     }
 
     fn read_rows(&self, index: usize) -> io::Result<Vec<u8>> {
-        read_exact_at(self.file.as_ref(), self.places[index].1, self.meta.blocks[index].rows_len as usize)
+        read_exact_at(self.file.as_ref(), self.places[index][1], self.meta.blocks[index].rows_len as usize)
     }
 }

@@ -3,7 +3,7 @@
 use super::format::{Footer, Meta, RunMeta, Section, VERSION, skippable_head};
 use super::ids::{self, IdShape, Spare};
 use super::words::{Files, WordsBuilder};
-use super::{SplitInfo, file_name, pages};
+use super::{SplitInfo, counts, file_name, pages};
 use crate::seal::{BlockInfo, Namer, RunNames, SealedBlock, SealedRun};
 use logweir_base::dir::{Dir, File};
 use logweir_base::ids::{JournalId, Position};
@@ -52,16 +52,30 @@ fn write_runs(
         }
     }
     let rows = writer.rows(|writer| blocks.iter().try_for_each(|block| writer.put(&block.rows)))?;
+    let columns = writer.columns(|writer| blocks.iter().try_for_each(|block| writer.put(&block.columns)))?;
+    let stats = blocks.iter().flat_map(|block| block.stats.iter().copied()).collect::<Vec<u8>>();
+    let counts = counts::build(blocks.iter().map(|block| (&*block.words, &*block.counts)));
     let ids = ids::build(blocks.len(), |block| &blocks[block].ids, spare)?;
     let mut words = WordsBuilder::new()?;
     blocks.iter().try_for_each(|block| words.add(&block.words))?;
     let min = runs.iter().map(|run| run.received.0).min().unwrap_or_default();
     let max = runs.iter().map(|run| run.received.1).max().unwrap_or_default();
-    writer.finish(head, (min, max), rows, ids, words.finish()?)
+    let index = Index { rows, columns, stats, counts, ids, words: words.finish()? };
+    writer.finish(head, (min, max), index)
 }
 
 pub(crate) fn tmp(name: &str) -> String {
     format!("{name}.tmp")
+}
+
+/// All that stands behind a split's blocks.
+pub(crate) struct Index {
+    pub(crate) rows: Section,
+    pub(crate) columns: Section,
+    pub(crate) stats: Vec<u8>,
+    pub(crate) counts: Vec<u8>,
+    pub(crate) ids: (IdShape, Vec<u8>),
+    pub(crate) words: Files,
 }
 
 /// Puts the parts of a split one after the other.
@@ -89,7 +103,8 @@ impl<'a> SplitWriter<'a> {
     pub(crate) fn run(&mut self, names: &RunNames, blocks: u32) {
         let sources = names.sources.iter().map(|(id, resource)| self.namer.source(*id, resource)).collect();
         let services = names.services.iter().map(|name| self.namer.service(name)).collect();
-        self.runs.push(RunMeta { blocks, sources, services });
+        let paths = names.paths.iter().map(|path| self.namer.path(path)).collect();
+        self.runs.push(RunMeta { blocks, sources, services, paths });
     }
 
     pub(crate) fn block(&mut self, info: BlockInfo, frame: &[u8]) -> io::Result<()> {
@@ -103,6 +118,12 @@ impl<'a> SplitWriter<'a> {
         self.section(len, fill)
     }
 
+    /// The section of columns, likewise.
+    pub(crate) fn columns(&mut self, fill: impl FnOnce(&mut Self) -> io::Result<()>) -> io::Result<Section> {
+        let len = self.blocks.iter().map(|block| u64::from(block.columns_len)).sum();
+        self.section(len, fill)
+    }
+
     pub(crate) fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.buffer.len() + bytes.len() > BUFFER_BYTES {
             self.flush()?;
@@ -111,19 +132,20 @@ impl<'a> SplitWriter<'a> {
         Ok(())
     }
 
-    /// Writes all that follows the rows and makes the file and its name durable.
+    /// Writes all that follows the columns and makes the file and its name durable.
     pub(crate) fn finish(
         mut self,
         head: Head,
         received: (Timestamp, Timestamp),
-        rows: Section,
-        (id_shape, id_table): (IdShape, Vec<u8>),
-        words: Files,
+        index: Index,
     ) -> io::Result<SplitInfo> {
-        let ids = self.section(id_table.len() as u64, |writer| writer.put(&id_table))?;
-        let word_files = words.iter().map(|(name, bytes)| (name.clone(), bytes.len() as u64)).collect();
-        let all_words = words.into_iter().flat_map(|(_, bytes)| bytes).collect::<Vec<u8>>();
-        let words = self.section(all_words.len() as u64, |writer| writer.put(&all_words))?;
+        let (id_shape, id_table) = index.ids;
+        let word_files = index.words.iter().map(|(name, bytes)| (name.clone(), bytes.len() as u64)).collect();
+        let all_words = index.words.into_iter().flat_map(|(_, bytes)| bytes).collect::<Vec<u8>>();
+        let stats = self.bytes(&index.stats)?;
+        let counts = self.bytes(&index.counts)?;
+        let ids = self.bytes(&id_table)?;
+        let words = self.bytes(&all_words)?;
         let meta = Meta {
             journal: head.journal,
             first: head.first,
@@ -138,17 +160,26 @@ impl<'a> SplitWriter<'a> {
             word_files,
             id_pages: pages::checksums(&id_table),
             word_pages: pages::checksums(&all_words),
+            columns: index.columns,
+            stats,
+            stats_crc: crc32c::crc32c(&index.stats),
+            counts,
+            count_pages: pages::checksums(&index.counts),
         };
         let bytes = meta.encode();
-        let at = self.section(bytes.len() as u64, |writer| writer.put(&bytes))?;
+        let at = self.bytes(&bytes)?;
         let meta_crc = crc32c::crc32c(&bytes);
-        let footer = Footer { rows, ids, words, meta: at, meta_crc, version: VERSION };
+        let footer = Footer { rows: index.rows, ids, words, meta: at, meta_crc, version: VERSION };
         self.put(&footer.encode())?;
         self.flush()?;
         self.file.sync()?;
         self.dir.rename(&tmp(self.name), self.name)?;
         self.dir.sync()?;
         Ok(SplitInfo::new(self.name.to_owned(), self.at, &meta, VERSION))
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) -> io::Result<Section> {
+        self.section(bytes.len() as u64, |writer| writer.put(bytes))
     }
 
     fn section(&mut self, len: u64, fill: impl FnOnce(&mut Self) -> io::Result<()>) -> io::Result<Section> {

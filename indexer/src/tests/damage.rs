@@ -152,14 +152,14 @@ fn s10_another_version_is_refused() {
     };
     let mut split = dir.contents(&name).expect("it is");
     let footer = split.len() - crate::split::format::FOOTER_BYTES;
-    split[footer + 8] = 3;
+    split[footer + 8] = 4;
     let crc = crc32c::crc32c(&split[footer..footer + 84]);
     split[footer + 84..footer + 88].copy_from_slice(&crc.to_le_bytes());
     let newer = dir.crash(logweir_base::dir::sim::Survival::Everything);
     newer.put(&name, &split);
-    refuse(&newer, "version 3", "a split");
+    refuse(&newer, "version 4", "a split");
     newer.remove("manifest").expect("removes");
-    refuse(&newer, "version 3", "a split without a manifest");
+    refuse(&newer, "version 4", "a split without a manifest");
     let mut manifest = dir.contents("manifest").expect("it is");
     manifest[8] = 2;
     let crc = crc32c::crc32c(&manifest[..12]);

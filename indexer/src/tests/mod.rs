@@ -3,6 +3,7 @@
 mod crash;
 mod damage;
 mod fault;
+mod generate;
 mod model;
 
 use crate::{Indexer, IndexerConfig, LineKey, Order, SearchRequest, SearchSummary, Store};
@@ -13,7 +14,8 @@ use logweir_base::dir::sim::SimDir;
 use logweir_base::entry::{Entry, EntryBody, Follower};
 use logweir_base::frame::{Gap, Resource};
 use logweir_base::ids::{ConfigVersion, Epoch, JournalId, Offset, Position, SourceId};
-use logweir_base::parse::{Parser, gap_text, look};
+use logweir_base::parse::{Parser, RecordView, gap_text, look};
+use logweir_base::pipe::{Cell, Stats, Table};
 use logweir_base::query::{Matcher, Query};
 use logweir_base::time::Timestamp;
 use std::ops::ControlFlow;
@@ -107,8 +109,7 @@ fn query(text: &str) -> Query {
 }
 
 fn request(text: &str) -> SearchRequest {
-    let (since, until, limit, deadline) = (None, None, None, None);
-    SearchRequest { query: query(text), since, until, order: Order::Newest, limit, deadline }
+    SearchRequest::of(query(text))
 }
 
 /// What is compared of a hit.
@@ -153,6 +154,42 @@ fn all(store: &Store) -> Vec<Found> {
     let (found, summary) = search(store, &request("*"));
     assert_eq!(summary.errors, Vec::<String>::new());
     found
+}
+
+/// What counting records of `entries` one by one must give.
+fn model_count(entries: &[Arc<Entry>], request: &SearchRequest, mut stats: Stats) -> Stats {
+    let mut matcher = Matcher::new(&request.query);
+    for entry in entries {
+        match &entry.body {
+            EntryBody::Records(batch) => {
+                for line in &batch.records {
+                    let view = batch.view(line);
+                    if matcher.matches(&view) {
+                        stats.add(&view);
+                    }
+                }
+            }
+            EntryBody::Gap(gap, resource) => {
+                let text = gap_text(gap, resource);
+                let view = gap_view(&text, entry, resource);
+                if matcher.matches(&view) {
+                    stats.add(&view);
+                }
+            }
+            _ => {}
+        }
+    }
+    stats
+}
+
+/// Sums of floats depend on their order, in the last digits.
+fn same_tables(a: &Table, b: &Table) -> bool {
+    let same = |(a, b): (&Cell, &Cell)| match (a, b) {
+        (Cell::Number(a), Cell::Number(b)) => (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1e-300),
+        (a, b) => a == b,
+    };
+    let same_rows = |(a, b): (&Vec<Cell>, &Vec<Cell>)| a.len() == b.len() && a.iter().zip(b).all(same);
+    a.columns == b.columns && a.rows.len() == b.rows.len() && a.rows.iter().zip(&b.rows).all(same_rows)
 }
 
 /// What a search of `entries` must give: the matcher judges every line, and the order is the total one.
@@ -218,13 +255,17 @@ fn model(entries: &[Arc<Entry>], request: &SearchRequest) -> Vec<Found> {
 
 fn matches_gap(matcher: &mut Matcher, entry: &Entry, gap: &Gap, resource: &Arc<Resource>) -> bool {
     let text = gap_text(gap, resource);
-    matcher.matches(&logweir_base::parse::RecordView {
-        text: &text,
+    matcher.matches(&gap_view(&text, entry, resource))
+}
+
+fn gap_view<'a>(text: &'a [u8], entry: &Entry, resource: &'a Arc<Resource>) -> RecordView<'a> {
+    RecordView {
+        text,
         time: entry.received,
         severity: logweir_base::parse::Severity::WARN,
         service: resource.service(),
         resource,
         layout: Default::default(),
         pattern: Default::default(),
-    })
+    }
 }

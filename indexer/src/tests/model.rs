@@ -2,12 +2,14 @@
 //! sealed runs, splits and merged splits it stands in, and after a restart.
 
 use super::*;
+use logweir_base::pipe::{Pipeline, Reduce};
 use proptest::prelude::*;
 
 /// What one entry brings.
 #[derive(Clone, Debug)]
 enum Event {
     Lines { source: u8, lines: Vec<(u8, u8, i64)> },
+    Texts { source: u8, texts: Vec<Vec<u8>> },
     Gap { source: u8 },
     Tick { seconds: i64 },
     Reopen,
@@ -92,6 +94,10 @@ fn entries(events: &[Event]) -> Vec<(Arc<Entry>, bool)> {
                 let texts: Vec<&[u8]> = texts.iter().map(Vec::as_slice).collect();
                 super::lines(position, second, *source, &texts)
             }
+            Event::Texts { source, texts } => {
+                let texts: Vec<&[u8]> = texts.iter().map(Vec::as_slice).collect();
+                super::lines(position, second, *source, &texts)
+            }
             Event::Gap { source } => gap(position, second, *source, "hole"),
             Event::Tick { seconds } => {
                 second += seconds;
@@ -156,7 +162,62 @@ proptest! {
     }
 }
 
-/// The same where it is known that splits are merged, more than once.
+fn any_event() -> impl Strategy<Value = Event> {
+    let texts = prop::collection::vec(generate::line(), 1..9);
+    prop_oneof![
+        4 => (0u8..3, texts).prop_map(|(source, texts)| Event::Texts { source, texts }),
+        1 => event(),
+    ]
+}
+
+/// A search with a pipe, as it is typed.
+fn pipeline() -> impl Strategy<Value = String> {
+    (generate::conditions(), generate::numbers())
+        .prop_map(|(conditions, numbers)| format!("{conditions} | {numbers}"))
+}
+
+fn check_counts(store: &Store, entries: &[Arc<Entry>], pipelines: &[String]) {
+    for text in pipelines {
+        let pipeline = Pipeline::parse(text, at_second(200)).unwrap_or_else(|e| panic!("{text}: {e}"));
+        let request = SearchRequest::of(pipeline.query);
+        let (found, summary) = search(store, &request);
+        assert_eq!(found, model(entries, &request), "{text}");
+        let Some(Reduce::Stats(spec)) = pipeline.reduce else { panic!("{text} counts nothing") };
+        let (stats, counted) = store.count(&request, Stats::new(&spec));
+        let (table, expected) = (stats.finish(), model_count(entries, &request, Stats::new(&spec)).finish());
+        assert!(same_tables(&table, &expected), "{text}:\n{table:?}\n{expected:?}");
+        assert_eq!((summary.errors.len(), counted.errors.len()), (0, 0), "{text}");
+        assert_eq!(counted.hits, found.len() as u64, "{text}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Statistics, counts and columns tell of lines what the matcher and a plain count say of them.
+    #[test]
+    fn counting_is_counting_one_by_one(
+        events in prop::collection::vec(any_event(), 1..70),
+        pipelines in prop::collection::vec(pipeline(), 8..24),
+        block_bytes in 1usize..2000,
+        run_bytes in 1usize..6000,
+        split_lines_max in 4u64..120,
+        age in 1u64..40,
+    ) {
+        let split_age = Duration::from_secs(age);
+        let config = IndexerConfig { block_bytes, run_bytes, split_lines_max, split_age, ..tiny() };
+        let dir = SimDir::new();
+        let mut indexer = open(&dir, &config);
+        let mut so_far = Vec::new();
+        for (entry, _) in entries(&events) {
+            indexer.apply(&entry).expect("applies");
+            so_far.push(entry);
+        }
+        check_counts(&indexer.store(), &so_far, &pipelines);
+    }
+}
+
+/// The same where it is known that splits are merged that splits are merged, more than once.
 #[test]
 fn a_search_of_merged_splits_finds_what_the_matcher_alone_finds() {
     let line = |n: u8| (n, n.wrapping_mul(7) % 12, i64::from(n) * 3 % 200);

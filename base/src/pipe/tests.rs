@@ -1,0 +1,1 @@
+//! Pipes as text, and the tables they make against a plain count.

@@ -1,0 +1,425 @@
+//! Counting: the numbers of a pipe over all lines that match, reading as little as they take.
+//!
+//! ```text
+//! statistics  decide a block's groups, and name them      -> counts, no byte of the block is read
+//! counts      say how many lines have the query's word    -> counts, likewise
+//! columns     decide rows, and hold the numbers           -> rows and columns are read
+//! the lines   decide the rest                             -> the block is decompressed
+//! ```
+//! Splits are counted by themselves, several at a time, and their numbers are merged; [`Stats`] sees to it that this makes
+//! no difference.
+
+use super::blocks::Blocks;
+use super::cursor::candidates_of;
+use super::judge::{Judge, RunState, Verdict, cut_short};
+use super::limits::Limits;
+use super::{SearchRequest, SearchSummary, overlaps};
+use crate::columns::{ColumnState, Group, Parts, RunColumns, read_groups, read_numbers};
+use crate::open::OpenRun;
+use crate::rows::Row;
+use crate::seal::SealedRun;
+use crate::set::BlockSet;
+use crate::split::read::SplitReader;
+use crate::split::{OpenSplits, Split};
+use crate::store::Snapshot;
+use crate::tail::Run;
+use logweir_base::pipe::{Slot, Stats};
+use logweir_base::query::{Candidates, Matcher};
+use logweir_base::time::Timestamp;
+use std::collections::BTreeMap;
+use std::io;
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+/// Threads that count for one request.
+const THREADS_MAX: usize = 4;
+/// Open lines counted between two looks at the deadline.
+const LINES_PER_LOOK: usize = 256;
+
+/// Something that is counted by itself.
+enum Part {
+    Split(Arc<Split>),
+    Sealed(Arc<SealedRun>),
+    Open(OpenRun),
+}
+
+/// Counts what `request` finds in `snapshot`; its order and limit do not matter.
+pub(crate) fn count(
+    snapshot: Snapshot,
+    open: &OpenSplits,
+    request: &SearchRequest,
+    stats: Stats,
+) -> (Stats, SearchSummary) {
+    let mut summary = SearchSummary { complete_up_to: snapshot.applied, ..SearchSummary::default() };
+    let parts = parts(snapshot, request);
+    let next = AtomicUsize::new(0);
+    let plan = Plan::of(request, &stats);
+    let threads =
+        thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX).min(parts.len().max(1));
+    let done = Mutex::new(Vec::new());
+    let work = |mut counter: Counter<'_>| {
+        while let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
+            counter.part(part);
+        }
+        done.lock().unwrap_or_else(PoisonError::into_inner).push((counter.stats, counter.summary));
+    };
+    let matcher = Matcher::new(&request.query);
+    let counter = || Counter::new(&plan, open, matcher.clone(), stats.empty_clone());
+    thread::scope(|scope| {
+        // The calling thread is one of them; one that cannot be started is not needed.
+        for _ in 1..threads {
+            let (work, counter) = (&work, counter());
+            let _ =
+                thread::Builder::new().name("count".to_owned()).spawn_scoped(scope, move || work(counter));
+        }
+        work(counter());
+    });
+    let mut all = stats;
+    for (stats, part) in done.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        all.merge(stats);
+        summary.hits += part.hits;
+        summary.partial |= part.partial;
+        summary.blocks_decoded += part.blocks_decoded;
+        summary.lines_verified += part.lines_verified;
+        summary.indexes_unused += part.indexes_unused;
+        part.errors.into_iter().for_each(|error| summary.note(error));
+    }
+    if all.left_out() > 0 {
+        summary.damaged(format!(
+            "{} values left out: too many groups; narrow the query or its `by`",
+            all.left_out()
+        ));
+    }
+    (all, summary)
+}
+
+fn parts(snapshot: Snapshot, request: &SearchRequest) -> Vec<Part> {
+    let range = request.range();
+    let splits =
+        snapshot.splits.into_iter().filter(|it| overlaps(&range, it.info.min_time, it.info.max_time));
+    let runs = snapshot.runs.into_iter().map(|run| match run {
+        Run::Frozen(run) => Part::Open((*run).clone()),
+        Run::Sealed(run) => Part::Sealed(run),
+    });
+    splits.map(Part::Split).chain(runs).chain([Part::Open(snapshot.open)]).collect()
+}
+
+/// What is to be counted, for all threads.
+struct Plan {
+    range: Range<Timestamp>,
+    limits: Limits,
+    candidates: Candidates,
+    /// Severity, service and time name the groups, and columns may have the numbers: of these paths.
+    of_columns: Option<Vec<String>>,
+}
+
+impl Plan {
+    fn of(request: &SearchRequest, stats: &Stats) -> Self {
+        Self {
+            range: request.range(),
+            limits: Limits::of(request),
+            candidates: request.query.candidates(),
+            of_columns: stats.number_fields().filter(|_| stats.is_of_heads()),
+        }
+    }
+}
+
+/// Counts parts one after the other.
+struct Counter<'a> {
+    plan: &'a Plan,
+    open: &'a OpenSplits,
+    judge: Judge,
+    stats: Stats,
+    summary: SearchSummary,
+    buffers: Buffers,
+}
+
+#[derive(Default)]
+struct Buffers {
+    group_of: Vec<u64>,
+    numbers: Vec<Vec<Option<f64>>>,
+    scratch: Vec<u64>,
+}
+
+/// A run whose blocks are counted.
+struct CountRun {
+    state: RunState,
+    /// What the fields whose numbers are wanted are here.
+    columns: RunColumns,
+    /// How many lines of blocks have the query's word, as far as that is known.
+    with_word: Arc<BTreeMap<usize, u64>>,
+}
+
+impl<'a> Counter<'a> {
+    fn new(plan: &'a Plan, open: &'a OpenSplits, matcher: Matcher, stats: Stats) -> Self {
+        let judge = Judge::new(matcher);
+        Self { plan, open, judge, stats, summary: SearchSummary::default(), buffers: Buffers::default() }
+    }
+
+    fn part(&mut self, part: &Part) {
+        match part {
+            Part::Split(split) => match split.reader(self.open) {
+                Ok(reader) => self.split(&reader, &split.info.name),
+                Err(e) => self.summary.damaged(format!("{}: {e}", split.info.name)),
+            },
+            Part::Sealed(run) => {
+                let set = candidates_of(run, &self.plan.candidates);
+                let with_word = Arc::new(words_of_sealed(run, self.judge.matcher.counted_word()));
+                self.run(Blocks::Sealed(run.clone()), &set, &with_word);
+            }
+            Part::Open(run) => self.open_run(run),
+        }
+    }
+
+    fn split(&mut self, reader: &Arc<SplitReader>, name: &str) {
+        let set = reader.candidates(&self.plan.candidates).unwrap_or_else(|e| {
+            self.summary.index_unused(name, &e);
+            BlockSet::all(reader.block_count())
+        });
+        if set.is_empty() {
+            return;
+        }
+        let mut with_word = BTreeMap::new();
+        if let Some(word) = self.judge.matcher.counted_word() {
+            let looked_up = reader.counts(word, &mut self.judge.unpacker, |block, lines| {
+                with_word.insert(block, lines);
+            });
+            if let Err(e) = looked_up {
+                with_word.clear();
+                self.summary.index_unused(name, &e);
+            }
+        }
+        let (with_word, name): (_, Arc<str>) = (Arc::new(with_word), name.into());
+        for run in 0..reader.run_count() {
+            let blocks = Blocks::Split { reader: reader.clone(), run, name: Arc::clone(&name) };
+            self.run(blocks, &set, &with_word);
+        }
+    }
+
+    fn run(&mut self, blocks: Blocks, set: &BlockSet, with_word: &Arc<BTreeMap<usize, u64>>) {
+        let wanted = self.plan.of_columns.as_deref().unwrap_or_default();
+        let columns = RunColumns::of(wanted, blocks.names());
+        let range = blocks.range();
+        let state = RunState::new(blocks, &self.judge.matcher);
+        let mut run = CountRun { state, columns, with_word: Arc::clone(with_word) };
+        for index in range.filter(|&index| set.contains(index)) {
+            let info = run.state.blocks.info(index);
+            if !overlaps(&self.plan.range, info.min_time, info.max_time) {
+                continue;
+            }
+            if self.plan.limits.is_over() {
+                self.summary.partial = true;
+                return;
+            }
+            if let Err(e) = self.block(&mut run, index) {
+                self.summary.damaged(format!("{}: block {index}: {e}", run.state.blocks.name()));
+            }
+        }
+    }
+
+    fn block(&mut self, run: &mut CountRun, index: usize) -> io::Result<()> {
+        let verdict = self.judge.block(&mut run.state, index)?;
+        if verdict == Verdict::None {
+            return Ok(());
+        }
+        let info = run.state.blocks.info(index);
+        let whole = self.plan.range.start <= info.min_time
+            && info.max_time < self.plan.range.end
+            && self.stats.same_window(info.min_time, info.max_time);
+        if whole && self.plan.of_columns.is_some() && self.judge.matcher.uses_facts() {
+            let counted = match verdict {
+                Verdict::Open => self.by_word(run, index),
+                _ => self.by_groups(run, index)?,
+            };
+            if counted {
+                return Ok(());
+            }
+        }
+        self.by_rows(run, index, verdict)
+    }
+
+    /// Counts a block all of whose groups are decided; false when its columns do not suffice.
+    fn by_groups(&mut self, run: &CountRun, index: usize) -> io::Result<bool> {
+        let has_numbers = !run.columns.0.is_empty();
+        if has_numbers && !self.load(run, index)? {
+            return Ok(false);
+        }
+        let slots = self.slots(run, index);
+        for (group, slot) in self.judge.stats.groups.iter().zip(&slots) {
+            if let Some(slot) = slot {
+                self.stats.add_count(*slot, u64::from(group.rows));
+                self.summary.hits += u64::from(group.rows);
+            }
+        }
+        for (place, numbers) in self.buffers.numbers[..run.columns.0.len()].iter().enumerate() {
+            for (group, number) in self.buffers.group_of.iter().zip(numbers) {
+                if let (Some(slot), Some(number)) = (slots[*group as usize], number) {
+                    self.stats.add_number(slot, place, *number);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Counts a block whose lines match by whether they have a word, when that many do or do not; false when that does not
+    /// suffice.
+    fn by_word(&mut self, run: &CountRun, index: usize) -> bool {
+        let Some(&lines) = run.with_word.get(&index).filter(|_| run.columns.0.is_empty()) else {
+            return false;
+        };
+        let Some(matching) = self.judge.matching_by_word(&run.state, index, lines) else {
+            return false;
+        };
+        // A group that nothing is added to must not be there.
+        if matching == 0 {
+            return true;
+        }
+        if self.judge.stats.groups.len() > 1 && !self.stats.is_of_time() {
+            return false;
+        }
+        self.judge.verdicts.fill(Some(true));
+        if let Some(Some(slot)) = self.slots(run, index).first() {
+            self.stats.add_count(*slot, matching);
+            self.summary.hits += matching;
+        }
+        true
+    }
+
+    /// Where the groups of a block in one window are counted that match.
+    fn slots(&mut self, run: &CountRun, index: usize) -> Vec<Option<Slot>> {
+        let (names, time) = (run.state.blocks.names(), run.state.blocks.info(index).min_time);
+        let slot = |(group, verdict): (&Group, &Option<bool>)| match verdict {
+            Some(true) => {
+                self.stats.slot(time, group.severity, names.service(group.service).unwrap_or_default())
+            }
+            _ => None,
+        };
+        self.judge.stats.groups.iter().zip(&self.judge.verdicts).map(slot).collect()
+    }
+
+    /// Reads groups and wanted numbers of all rows of a block; false when there is not a column for each.
+    fn load(&mut self, run: &CountRun, index: usize) -> io::Result<bool> {
+        let stats = &self.judge.stats;
+        let known = |state: &ColumnState| match state {
+            ColumnState::Unknown => false,
+            ColumnState::Absent => stats.is_complete,
+            ColumnState::At(path) => stats
+                .columns
+                .iter()
+                .find(|column| column.path == *path)
+                .map_or(stats.is_complete, |column| column.values.is_some()),
+        };
+        if !run.columns.0.iter().all(known) {
+            return Ok(false);
+        }
+        let blob = run.state.blocks.columns(index)?;
+        let buffers = &mut self.buffers;
+        let columns = read_groups(stats, &blob, &mut buffers.group_of).ok_or_else(cut_short)?;
+        buffers.numbers.resize_with(run.columns.0.len(), Vec::new);
+        for (numbers, state) in buffers.numbers.iter_mut().zip(&run.columns.0) {
+            numbers.clear();
+            if let ColumnState::At(path) = state
+                && stats.columns.iter().any(|column| column.path == *path)
+            {
+                read_numbers(stats, *path, columns, &mut buffers.scratch, numbers).ok_or_else(cut_short)?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Counts row by row; the lines are read only when rows and columns do not suffice.
+    fn by_rows(&mut self, run: &CountRun, index: usize, verdict: Verdict) -> io::Result<()> {
+        let rows = run.state.blocks.rows(index, &mut self.judge.unpacker)?;
+        let decided = self.judge.rows(&run.state, index, &rows, verdict)?;
+        let wanted = |(row, decided): (&Row, &Option<bool>)| {
+            self.plan.range.contains(&row.key.time) && *decided != Some(false)
+        };
+        let wanted: Vec<bool> = rows.iter().zip(&decided).map(wanted).collect();
+        if !wanted.contains(&true) {
+            return Ok(());
+        }
+        let all_decided = decided.iter().zip(&wanted).all(|(decided, wanted)| !wanted || decided.is_some());
+        let has_stats = run.state.blocks.stats(index, Parts::All, &mut self.judge.stats)?;
+        if all_decided && self.plan.of_columns.is_some() && has_stats && self.load(run, index)? {
+            self.add_rows(run, &rows, &wanted);
+            return Ok(());
+        }
+        self.add_lines(run, index, rows, &decided, &wanted)
+    }
+
+    /// Counts rows that match.
+    fn add_rows(&mut self, run: &CountRun, rows: &[Row], wanted: &[bool]) {
+        let names = run.state.blocks.names();
+        for (at, row) in rows.iter().enumerate().filter(|(at, _)| wanted[*at]) {
+            let service = names.service(row.service).unwrap_or_default();
+            self.summary.hits += 1;
+            let Some(slot) = self.stats.slot(row.key.time, row.severity, service) else {
+                continue;
+            };
+            self.stats.add_count(slot, 1);
+            for (place, numbers) in self.buffers.numbers[..run.columns.0.len()].iter().enumerate() {
+                if let Some(number) = numbers.get(at).copied().flatten() {
+                    self.stats.add_number(slot, place, number);
+                }
+            }
+        }
+    }
+
+    /// Counts lines, which are judged unless that is decided.
+    fn add_lines(
+        &mut self,
+        run: &CountRun,
+        index: usize,
+        rows: Vec<Row>,
+        decided: &[Option<bool>],
+        wanted: &[bool],
+    ) -> io::Result<()> {
+        self.summary.blocks_decoded += 1;
+        let block = run.state.blocks.block(index, rows, &mut self.judge.unpacker)?;
+        let filter = self.judge.matcher.prefilter();
+        if filter.is_some_and(|filter| !filter.is_match(&block.text)) && !block.hides_words() {
+            return Ok(());
+        }
+        let names = run.state.blocks.names();
+        for (at, row) in block.rows.iter().enumerate().filter(|(at, _)| wanted[*at]) {
+            let view = block.view(row, names);
+            self.summary.lines_verified += u64::from(decided[at].is_none());
+            if decided[at].unwrap_or_else(|| self.judge.matcher.matches(&view)) {
+                self.summary.hits += 1;
+                self.stats.add(&view);
+            }
+        }
+        Ok(())
+    }
+
+    fn open_run(&mut self, run: &OpenRun) {
+        for (at, line) in run.sorted().into_iter().enumerate() {
+            if at % LINES_PER_LOOK == 0 && self.plan.limits.is_over() {
+                self.summary.partial = true;
+                return;
+            }
+            if !self.plan.range.contains(&line.time) {
+                continue;
+            }
+            let view = run.batch(line).view(line.line);
+            self.summary.lines_verified += 1;
+            if self.judge.matcher.matches(&view) {
+                self.summary.hits += 1;
+                self.stats.add(&view);
+            }
+        }
+    }
+}
+
+fn words_of_sealed(run: &SealedRun, word: Option<u64>) -> BTreeMap<usize, u64> {
+    let Some(word) = word else {
+        return BTreeMap::new();
+    };
+    let lines = run.blocks.iter().enumerate().filter_map(|(index, block)| {
+        let at = block.words.binary_search(&word).ok()?;
+        Some((index, u64::from(block.counts[at]))).filter(|(_, lines)| *lines > 0)
+    });
+    lines.collect()
+}

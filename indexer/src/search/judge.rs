@@ -1,0 +1,237 @@
+//! What a query makes of blocks and rows by statistics and columns, before any line is decompressed.
+
+use super::blocks::Blocks;
+use crate::codec::{Unpacker, damaged};
+use crate::columns::{BlockStats, ColumnState, Parts, RunColumns, of_row, read_groups, read_numbers};
+use crate::rows::Row;
+use logweir_base::parse::Severity;
+use logweir_base::query::{Facts, Head, Matcher, NumbersAt};
+use std::collections::BTreeMap;
+use std::io;
+
+/// Judges by one query. One per thread.
+pub(super) struct Judge {
+    pub(super) matcher: Matcher,
+    pub(super) unpacker: Unpacker,
+    pub(super) stats: BlockStats,
+    /// Of each group of the block at hand.
+    pub(super) verdicts: Vec<Option<bool>>,
+    group_of: Vec<u64>,
+    numbers: Vec<Numbers>,
+    scratch: Vec<u64>,
+}
+
+/// A run's blocks, and what is found out about them all.
+pub(super) struct RunState {
+    pub(super) blocks: Blocks,
+    /// What the fields that the query compares are here.
+    columns: RunColumns,
+    /// By severity and service, when these decide the query.
+    known: BTreeMap<(Severity, u32), Option<bool>>,
+}
+
+/// What a block is to a query.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Verdict {
+    /// No line of it matches.
+    None,
+    /// Every line does.
+    All,
+    /// That depends on the group: see [`Judge::verdicts`].
+    ByGroup,
+    /// The lines must be looked at.
+    Open,
+}
+
+/// The numbers of a field, row by row.
+#[derive(Default)]
+struct Numbers {
+    is_known: bool,
+    is_pure: bool,
+    of_rows: Vec<Option<f64>>,
+}
+
+impl RunState {
+    pub(super) fn new(blocks: Blocks, matcher: &Matcher) -> Self {
+        let columns = RunColumns::of(matcher.number_paths(), blocks.names());
+        Self { blocks, columns, known: BTreeMap::new() }
+    }
+}
+
+impl Judge {
+    pub(super) fn new(matcher: Matcher) -> Self {
+        Self {
+            matcher,
+            unpacker: Unpacker::new(),
+            stats: BlockStats::default(),
+            verdicts: Vec::new(),
+            group_of: Vec::new(),
+            numbers: Vec::new(),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// What the statistics of a block say. They stay in [`Judge::stats`], groups and all unless the verdict is `None`.
+    pub(super) fn block(&mut self, run: &mut RunState, index: usize) -> io::Result<Verdict> {
+        if !self.matcher.uses_facts() || !run.blocks.stats(index, Parts::Columns, &mut self.stats)? {
+            return Ok(Verdict::Open);
+        }
+        let info = run.blocks.info(index);
+        let head = Head { group: None, times: (info.min_time, info.max_time), pattern: None };
+        let facts = OfBlock { stats: &self.stats, columns: &run.columns };
+        if !self.matcher.is_of_heads() && self.matcher.decide(&head, &facts) == Some(false) {
+            return Ok(Verdict::None);
+        }
+        run.blocks.stats(index, Parts::All, &mut self.stats)?;
+        self.judge_groups(run, &head);
+        Ok(match self.verdicts.as_slice() {
+            all if all.iter().all(|verdict| *verdict == Some(false)) => Verdict::None,
+            all if all.iter().all(|verdict| *verdict == Some(true)) => Verdict::All,
+            all if all.iter().all(Option::is_some) => Verdict::ByGroup,
+            _ => Verdict::Open,
+        })
+    }
+
+    fn judge_groups(&mut self, run: &mut RunState, head: &Head<'_>) {
+        self.verdicts.clear();
+        let names = run.blocks.names();
+        let memorable = self.matcher.is_of_heads();
+        for group in &self.stats.groups {
+            let key = (group.severity, group.service);
+            if let Some(known) = run.known.get(&key).filter(|_| memorable) {
+                self.verdicts.push(*known);
+                continue;
+            }
+            let service = names.service(group.service).unwrap_or_default();
+            let head = Head { group: Some((group.severity, service)), ..*head };
+            let facts = OfBlock { stats: &self.stats, columns: &run.columns };
+            let verdict = self.matcher.decide(&head, &facts);
+            self.verdicts.push(verdict);
+            if memorable {
+                run.known.insert(key, verdict);
+            }
+        }
+    }
+
+    /// How many lines match of a block of which so many have the query's word; `None` when that does not tell.
+    pub(super) fn matching_by_word(&mut self, run: &RunState, index: usize, with_word: u64) -> Option<u64> {
+        let (names, info) = (run.blocks.names(), run.blocks.info(index));
+        let mut all: Option<(bool, bool)> = None;
+        for group in &self.stats.groups {
+            let service = names.service(group.service)?;
+            let times = (info.min_time, info.max_time);
+            let head = Head { group: Some((group.severity, service)), times, pattern: None };
+            let by_word =
+                self.matcher.decide_by_word(&head, &OfBlock { stats: &self.stats, columns: &run.columns })?;
+            let of_group = (by_word.with, by_word.without);
+            if *all.get_or_insert(of_group) != of_group {
+                return None;
+            }
+        }
+        let (with, without) = all?;
+        let without_word = u64::from(info.lines).checked_sub(with_word)?;
+        Some(if with { with_word } else { 0 } + if without { without_word } else { 0 })
+    }
+
+    /// What rows, columns and pattern say of each row of a block on which [`Judge::block`] has given `verdict`.
+    pub(super) fn rows(
+        &mut self,
+        run: &RunState,
+        index: usize,
+        rows: &[Row],
+        verdict: Verdict,
+    ) -> io::Result<Vec<Option<bool>>> {
+        if verdict == Verdict::All || !self.matcher.uses_facts() {
+            return Ok(vec![(verdict == Verdict::All).then_some(true); rows.len()]);
+        }
+        let has_columns = run.blocks.stats(index, Parts::All, &mut self.stats)?;
+        if has_columns {
+            self.load(run, index)?;
+        }
+        let names = run.blocks.names();
+        let mut decided = Vec::with_capacity(rows.len());
+        for (at, row) in rows.iter().enumerate() {
+            let by_group = self.group_of.get(at).filter(|_| has_columns);
+            if let Some(verdict) = by_group.and_then(|&group| *self.verdicts.get(group as usize)?) {
+                decided.push(Some(verdict));
+                continue;
+            }
+            let service = names.service(row.service).unwrap_or_default();
+            let times = (row.key.time, row.key.time);
+            let head = Head { group: Some((row.severity, service)), times, pattern: Some(row.pattern) };
+            decided.push(match has_columns {
+                true => self.matcher.decide(&head, &OfRow { numbers: &self.numbers, row: at }),
+                false => self.matcher.decide(&head, &()),
+            });
+        }
+        Ok(decided)
+    }
+
+    /// Reads groups and numbers of all rows of a block.
+    fn load(&mut self, run: &RunState, index: usize) -> io::Result<()> {
+        let blob = run.blocks.columns(index)?;
+        let columns = read_groups(&self.stats, &blob, &mut self.group_of).ok_or_else(cut_short)?;
+        self.numbers.resize_with(run.columns.0.len(), Numbers::default);
+        for (numbers, state) in self.numbers.iter_mut().zip(&run.columns.0) {
+            numbers.load(&self.stats, *state, columns, &mut self.scratch)?;
+        }
+        Ok(())
+    }
+}
+
+impl Numbers {
+    fn load(
+        &mut self,
+        stats: &BlockStats,
+        state: ColumnState,
+        columns: &[u8],
+        scratch: &mut Vec<u64>,
+    ) -> io::Result<()> {
+        match (stats.numbers(state), state) {
+            (NumbersAt::Unknown, _) => self.is_known = false,
+            (NumbersAt::Known { pure, .. }, ColumnState::At(path))
+                if stats.columns.iter().any(|column| column.path == path) =>
+            {
+                read_numbers(stats, path, columns, scratch, &mut self.of_rows).ok_or_else(cut_short)?;
+                (self.is_known, self.is_pure) = (true, pure);
+            }
+            (NumbersAt::Known { pure, .. }, _) => {
+                self.of_rows.clear();
+                self.of_rows.resize(stats.rows as usize, None);
+                (self.is_known, self.is_pure) = (true, pure);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Facts of a whole block.
+struct OfBlock<'a> {
+    stats: &'a BlockStats,
+    columns: &'a RunColumns,
+}
+
+impl Facts for OfBlock<'_> {
+    fn numbers(&self, place: usize) -> NumbersAt {
+        self.columns.0.get(place).map_or(NumbersAt::Unknown, |state| self.stats.numbers(*state))
+    }
+}
+
+/// Facts of one row.
+struct OfRow<'a> {
+    numbers: &'a [Numbers],
+    row: usize,
+}
+
+impl Facts for OfRow<'_> {
+    fn numbers(&self, place: usize) -> NumbersAt {
+        match self.numbers.get(place) {
+            Some(numbers) if numbers.is_known => of_row(numbers.of_rows[self.row], numbers.is_pure),
+            _ => NumbersAt::Unknown,
+        }
+    }
+}
+
+pub(super) fn cut_short() -> io::Error {
+    damaged("columns of a block cut short")
+}
