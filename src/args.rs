@@ -42,7 +42,8 @@ pub enum Command {
     /// Find lines.
     #[command(after_long_help = SEARCH_EXAMPLES)]
     Search(SearchArgs),
-    /// Show every line of one trace across hosts and services, in time order.
+    /// Tell what happened in one trace: every line across hosts and services in order, clocks corrected, and a waterfall.
+    #[command(after_long_help = TRACE_EXAMPLES)]
     Trace(TraceArgs),
     /// Show lines as they arrive; Ctrl-C ends it.
     #[command(after_long_help = TAIL_EXAMPLES)]
@@ -159,13 +160,27 @@ pub struct SearchArgs {
     pub query: Vec<String>,
 }
 
+const TRACE_EXAMPLES: &str = "\
+Examples:
+  logweir trace 4bf92f3577b34da6a3ce929d0e0e4736
+  logweir trace -o raw req-81f2 | less                 the lines as they were written
+  logweir trace -o json ID | jq 'select(.story).story.services'
+  logweir trace -o json ID | jq -r 'select(.raw) | [.offset_ms, .body] | @tsv'
+
+Where lines name their span and its parent, a child that ran on another host bounds that host's clock: it lies within its
+parent. A clock that does not fit is corrected, which is said and marked with ~. JSON is the hits, each with offset_ms and,
+where corrected, adjusted; then {\"story\": ...}.";
+
 /// Arguments of `trace`.
 #[derive(Debug, ClapArgs)]
 pub struct TraceArgs {
     /// Where to search.
     #[command(flatten)]
     pub server: ServerArgs,
-    /// text for people, one JSON object a hit, or the lines as they were written.
+    /// Take all times as they were written: correct no clock.
+    #[arg(long, env = "LOGWEIR_AS_WRITTEN")]
+    pub as_written: bool,
+    /// text for people, one JSON object a hit and the story, or the lines as they were written.
     #[arg(short, long, value_enum, env = "LOGWEIR_OUTPUT", default_value_t = Output::Text)]
     pub output: Output,
     /// The trace-id, as the lines have it.
@@ -354,6 +369,7 @@ mod tests {
             "logweir search --server http://h:1 --since 15m --until 2026-11-23T10:15:00Z --limit 0 --order oldest -o raw a b",
             "logweir search -- -path:/health",
             "logweir trace 4bf92f3577b34da6a3ce929d0e0e4736",
+            "logweir trace --as-written -o json req-1",
             "logweir tail *",
             "logweir patterns --since 1h --limit 5 -o json level:error",
             "logweir parse --explain --zone UTC -o text app.log",

@@ -97,8 +97,11 @@ fn check_views(url: &str, truth: &Truth) {
     for (trace, count) in truth.traces.iter().take(5) {
         let output = logweir(&["trace", "--server", url, trace]);
         let text = String::from_utf8(output.stdout).expect("text");
-        assert_eq!(text.matches(trace.as_str()).count(), *count as usize, "{text}");
-        assert!(text.contains("+0.0ms"), "{text}");
+        // Once for each line, and once above them.
+        assert_eq!(text.matches(trace.as_str()).count(), *count as usize + 1, "{text}");
+        assert!(text.contains("+0.0ms") && text.contains(&format!("  {count} line")), "{text}");
+        let raw = logweir(&["trace", "--server", url, "-o", "raw", trace]).stdout;
+        assert_eq!(raw.iter().filter(|&&byte| byte == b'\n').count(), *count as usize);
     }
     let output = logweir(&["search", "--server", url, "--limit", "3", "-o", "json", "level:error"]);
     let lines: Vec<serde_json::Value> =

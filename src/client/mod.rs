@@ -5,6 +5,7 @@ mod hit;
 mod patterns;
 mod request;
 mod status;
+mod trace;
 mod view;
 
 pub use patterns::{PatternsOf, patterns};
@@ -13,12 +14,13 @@ pub use status::{
     DiskStatus, ErrorStatus, FollowerStatus, GapStatus, IndexStatus, JournalStatus, SourceStatus, Status,
     fetch_status, fetch_version, status,
 };
+pub use trace::trace;
 
 use crate::terminal::{Screen, note};
 use clap::ValueEnum;
 use hit::{Answer, Summary};
 use std::io::Write;
-use view::{HitView, TraceView};
+use view::HitView;
 
 /// Which hits come first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -76,27 +78,6 @@ pub fn search<W: Write>(
     Ok(screen.flush()?)
 }
 
-/// Prints every line of a trace, oldest first, and in the text view how they lie in time.
-pub fn trace<W: Write>(
-    server: &Server,
-    id: &str,
-    output: Output,
-    screen: &mut Screen<W>,
-) -> Result<(), ClientError> {
-    let ask = Ask::new(&format!("/api/v1/trace/{}", request::encode(id)));
-    let (mut view, mut trace) = (HitView::new(output), TraceView::default());
-    let summary = print_answer(server, &ask, screen, |answer, screen| match output {
-        Output::Text => trace.print(answer, screen),
-        Output::Json | Output::Raw => view.print(answer, screen),
-    })?;
-    view.finish(screen)?;
-    trace.finish(screen)?;
-    if summary.hits == Some(0) {
-        note(&format!("no lines of trace {id}"));
-    }
-    Ok(screen.flush()?)
-}
-
 /// Prints lines as they arrive, until the server ends it: which is an error, since a live tail has no end.
 pub fn tail<W: Write>(
     server: &Server,
@@ -145,9 +126,8 @@ fn print_answer<W: Write>(
     if summary.partial {
         screen.flush()?;
         let errors = summary.errors.iter().map(|e| format!("\n  {e}")).collect::<String>();
-        return Err(ClientError::Failed(format!(
-            "the answer is partial: the server gave what it had in time{errors}"
-        )));
+        let why = if errors.is_empty() { ": the server gave what it had in time" } else { &errors };
+        return Err(ClientError::Failed(format!("the answer is partial{why}")));
     }
     Ok(summary)
 }
