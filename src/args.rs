@@ -191,7 +191,10 @@ pub struct TraceArgs {
 const TAIL_EXAMPLES: &str = "\
 Examples:
   logweir tail '*'
-  logweir tail 'level:error service:checkout'";
+  logweir tail 'level:error service:checkout'
+  logweir tail --rate 0 -o raw 'service:checkout' > checkout.log     all, as fast as they come
+
+Lines beyond the rate, or more than this terminal takes, are skipped and counted: `-- 1,234 lines skipped`.";
 
 /// Arguments of `tail`.
 #[derive(Debug, ClapArgs)]
@@ -202,6 +205,9 @@ pub struct TailArgs {
     /// text for people, one JSON object a hit, or the lines as they were written.
     #[arg(short, long, value_enum, env = "LOGWEIR_OUTPUT", default_value_t = Output::Text)]
     pub output: Output,
+    /// Lines shown a second; what is more is skipped and counted. 0 means all.
+    #[arg(long, value_name = "LINES", env = "LOGWEIR_RATE", default_value_t = 500)]
+    pub rate: u64,
     /// What to show; several words are joined with blanks. After `--` it may begin with a minus sign.
     #[arg(required = true, value_name = "QUERY")]
     pub query: Vec<String>,
@@ -371,6 +377,7 @@ mod tests {
             "logweir trace 4bf92f3577b34da6a3ce929d0e0e4736",
             "logweir trace --as-written -o json req-1",
             "logweir tail *",
+            "logweir tail --rate 0 -o raw a b",
             "logweir patterns --since 1h --limit 5 -o json level:error",
             "logweir parse --explain --zone UTC -o text app.log",
             "logweir gen --lines 10 --seed 1 --rate 5 dir",

@@ -95,7 +95,8 @@ fn trace(args: &TraceArgs) -> Result<(), Failure> {
 
 fn tail(args: &TailArgs) -> Result<(), Failure> {
     let query = args.query.join(" ");
-    ask(&args.server.server, |server| client::tail(server, &query, args.output, &mut Screen::stdout()))
+    let screen = &mut Screen::stdout();
+    ask(&args.server.server, |server| client::tail(server, &query, args.rate, args.output, screen))
 }
 
 fn patterns(args: &PatternsArgs) -> Result<(), Failure> {

@@ -58,8 +58,10 @@ pub struct HitJson<'a> {
     pub summary: Option<Summary>,
     /// Stands behind the last hit of a trace.
     pub story: Option<Box<Story>>,
-    /// Lines that a live tail has left out.
+    /// Records that match and that a live tail has left out.
     pub skipped: Option<u64>,
+    /// Batches that a live tail never looked at.
+    pub unread_batches: u64,
 }
 
 /// What a server says of its whole answer.

@@ -16,7 +16,7 @@ pub use status::{
 };
 pub use trace::trace;
 
-use crate::terminal::{Screen, note};
+use crate::terminal::{Screen, Tone, note};
 use clap::ValueEnum;
 use hit::{Answer, Summary};
 use std::io::Write;
@@ -78,26 +78,48 @@ pub fn search<W: Write>(
     Ok(screen.flush()?)
 }
 
-/// Prints lines as they arrive, until the server ends it: which is an error, since a live tail has no end.
+/// Prints lines as they arrive, at most `rate` a second (0: all), until the server ends it: which is an error, since a live
+/// tail has no end. What is left out is said in between, and on stderr where the output is for programs.
 pub fn tail<W: Write>(
     server: &Server,
     query: &str,
+    rate: u64,
     output: Output,
     screen: &mut Screen<W>,
 ) -> Result<(), ClientError> {
-    let mut lines = server.ask(&Ask::new("/api/v1/tail").param("q", query))?;
+    let ask = Ask::new("/api/v1/tail").param("q", query).param("rate", &rate.to_string());
+    let mut lines = server.ask(&ask)?;
     let mut view = HitView::new(output);
     while let Some(line) = lines.next_line()? {
         let answer = Answer::parse(line).map_err(|e| server.nonsense(&e))?;
-        match answer.hit.skipped {
-            Some(skipped) => note(&format!(
-                "{skipped} batches were skipped: they came too fast; a search finds their lines"
-            )),
-            None => view.print(&answer, screen)?,
+        match (answer.hit.skipped, output) {
+            (None, _) => view.print(&answer, screen)?,
+            (Some(skipped), Output::Text) => {
+                screen.text(Tone::Warn, &skipped_text(skipped, answer.hit.unread_batches))?;
+                screen.newline()?;
+            }
+            (Some(skipped), _) => note(&skipped_text(skipped, answer.hit.unread_batches)),
         }
         screen.flush()?;
     }
     Err(ClientError::Failed(format!("{} ended the live tail", server.url())))
+}
+
+/// `-- 1,234 lines skipped: narrow the query or raise --rate`
+fn skipped_text(lines: u64, unread_batches: u64) -> String {
+    let unread = match unread_batches {
+        0 => String::new(),
+        _ => format!(" and {} batches unread", grouped(unread_batches)),
+    };
+    let lines = if lines == 1 { "1 line".to_owned() } else { format!("{} lines", grouped(lines)) };
+    format!("-- {lines} skipped{unread}: narrow the query or raise --rate; a search finds them")
+}
+
+/// A number with a comma between thousands.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let comma = |at: usize| if at > 0 && (digits.len() - at).is_multiple_of(3) { "," } else { "" };
+    digits.char_indices().map(|(at, digit)| format!("{}{digit}", comma(at))).collect()
 }
 
 /// Hands every hit of an answer to `print`, and gives its summary. What is wrong with the answer is said at its end.

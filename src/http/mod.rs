@@ -4,6 +4,7 @@ mod hit;
 mod metrics;
 mod params;
 mod patterns;
+mod rate;
 mod search;
 mod serve;
 mod status;
