@@ -40,7 +40,7 @@ const DEPTH_MAX: usize = 8;
 /// Characters of a span's id that tell it from others.
 const ID_CHARS: usize = 8;
 /// Characters behind a bar, and the least of a bar.
-const FIGURES_CHARS: usize = 25;
+const FIGURES_CHARS: usize = 26;
 const BAR_CHARS_MIN: usize = 10;
 
 /// Prints a trace: its story and every line, in the order in which things happened.
@@ -143,7 +143,8 @@ impl TraceView {
 
     fn span_row(&self, span: &SpanStory) -> Row<'_> {
         let depth = usize::try_from(span.depth).map_or(DEPTH_MAX, |depth| depth.min(DEPTH_MAX));
-        let id: String = span.id.chars().take(ID_CHARS).collect();
+        // Some ids are padded counters.
+        let id: String = span.id.trim_start_matches('0').chars().take(ID_CHARS).collect();
         Row {
             label: label(&format!("{}{}", "  ".repeat(depth), span.service), &format!(" {id}")),
             from_ms: span.first_ms,
@@ -331,8 +332,8 @@ mod tests {
         let expected = "\
 trace 4bf9  1970-01-01T00:00:00.000Z  100.0ms  4 lines  2 services  2 hosts  1 error
 
-shop █─────────────────────────────────────────────────█     +0.0ms   100.0ms
-pay              !────────────█                             +25.0ms    25.0ms !1
+shop █────────────────────────────────────────────────█     +0.0ms   100.0ms
+pay              !────────────█                            +25.0ms    25.0ms !1
 silence of 50.0ms from +50.0ms (pay) to +100.0ms (shop)
 silence of 25.0ms from +0.0ms (shop) to +25.0ms (pay)
 silence of 25.0ms from +25.0ms (pay) to +50.0ms (pay)
@@ -354,9 +355,9 @@ silence of 25.0ms from +25.0ms (pay) to +50.0ms (pay)
 trace 4bf9  1970-01-01T00:00:00.000Z  100.0ms  5 lines  3 services  3 hosts  1 error
 clock of h-pay corrected by -100.0ms; its times below are marked with ~
 
-shop p  ████████████████████████████████████████████████     +0.0ms   100.0ms
-  pay c                    █████████!                       +40.0ms    20.0ms !1
-audit                               █                       +60.0ms     0.0ms
+shop p  ███████████████████████████████████████████████     +0.0ms   100.0ms
+  pay c                   ██████████!                      +40.0ms    20.0ms !1
+audit                               █                      +60.0ms     0.0ms
 busy: shop 100.0ms, pay 20.0ms, audit 0.0ms
 ";
         assert!(text.starts_with(expected), "{text}");

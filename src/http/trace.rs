@@ -13,7 +13,7 @@ use super::hit::{extend_hit, write_record};
 use super::params::{BadParam, Wanted, parse_query};
 use super::search::{CHUNKS_MAX, DEADLINE, covered, request_of, send};
 use super::{Api, error, internal, ndjson};
-use crate::trace::{Clocks, Line, Placed, tell};
+use crate::trace::{Clocks, Line, Placed, Story, tell};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query as UrlQuery, State};
 use axum::response::Response;
@@ -106,10 +106,17 @@ fn answer_with(
             send(chunks, &mut buffer)?;
         }
     }
-    let story = serde_json::json!({ "story": told.story });
+    serde_json::to_writer(&mut buffer, &StoryLine { story: &told.story })
+        .expect("plain data always serialises");
     let summary = summary_of(&summary, &held, covered);
-    writeln!(buffer, "{story}\n{summary}").expect("memory takes writes");
+    writeln!(buffer, "\n{summary}").expect("memory takes writes");
     send(chunks, &mut buffer)
+}
+
+/// The line behind the hits.
+#[derive(Serialize)]
+struct StoryLine<'a> {
+    story: &'a Story,
 }
 
 /// Where a line stands in its trace.
