@@ -12,8 +12,8 @@ const SECOND_NS: u64 = 1_000_000_000;
 pub(super) struct RateLimit {
     /// Hits a second; `None` for no bound.
     most: Option<u64>,
-    /// When the present second began.
-    began: Timestamp,
+    /// When the present second began; `None` before the first hit.
+    began: Option<Timestamp>,
     passed: u64,
     /// Left out and not reported yet.
     skipped: u64,
@@ -21,14 +21,14 @@ pub(super) struct RateLimit {
 
 impl RateLimit {
     /// A limit of `most` hits a second; 0 means none.
-    pub(super) fn new(most: u64, now: Timestamp) -> Self {
-        Self { most: Some(most).filter(|&most| most > 0), began: now, passed: 0, skipped: 0 }
+    pub(super) fn new(most: u64) -> Self {
+        Self { most: Some(most).filter(|&most| most > 0), began: None, passed: 0, skipped: 0 }
     }
 
     /// Whether one more hit may be handed out.
     pub(super) fn admits(&mut self, now: Timestamp) -> bool {
         if self.has_ended(now) {
-            (self.began, self.passed) = (now, 0);
+            (self.began, self.passed) = (Some(now), 0);
         }
         let admits = self.most.is_none_or(|most| self.passed < most);
         self.passed += u64::from(admits);
@@ -49,7 +49,7 @@ impl RateLimit {
 
     /// A clock that was set back begins a new second too.
     fn has_ended(&self, now: Timestamp) -> bool {
-        now < self.began || now.0.abs_diff(self.began.0) >= SECOND_NS
+        self.began.is_none_or(|began| now < began || now.0.abs_diff(began.0) >= SECOND_NS)
     }
 }
 
@@ -64,7 +64,7 @@ mod tests {
     /// How many of `hits` at each time pass, and what is reported right before them.
     #[track_caller]
     fn check(most: u64, hits: &[(i64, u64)], expected: &[(Option<u64>, u64)]) {
-        let mut limit = RateLimit::new(most, at(0));
+        let mut limit = RateLimit::new(most);
         let mut pass = |&(ms, count): &(i64, u64)| {
             let reported = limit.report(at(ms));
             (reported, (0..count).filter(|_| limit.admits(at(ms))).count() as u64)
@@ -98,7 +98,7 @@ mod tests {
             &[(5_000, 2), (1_000, 2), (i64::MIN / 1_000_000, 1)],
             &[(None, 1), (Some(1), 1), (Some(1), 1)],
         );
-        let mut limit = RateLimit::new(1, Timestamp::MIN);
+        let mut limit = RateLimit::new(1);
         assert!(
             limit.admits(Timestamp::MAX) && !limit.admits(Timestamp::MAX) && limit.admits(Timestamp::MIN)
         );
@@ -106,7 +106,8 @@ mod tests {
 
     #[test]
     fn what_is_left_out_for_another_reason_counts_alike() {
-        let mut limit = RateLimit::new(0, at(0));
+        let mut limit = RateLimit::new(0);
+        assert!(limit.admits(at(0)));
         limit.skip();
         assert_eq!(
             (limit.report(at(1)), limit.report(at(1_000)), limit.report(at(2_000))),

@@ -71,7 +71,7 @@ pub async fn tail(
         matcher,
         parser: Parser::new(),
         after: api.router.durable(),
-        limit: RateLimit::new(rate, api.clock.now()),
+        limit: RateLimit::new(rate),
         unread: 0,
         out: Outlet { chunks, runtime, buffer: Vec::new(), is_slow: false },
     };
