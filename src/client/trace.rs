@@ -34,9 +34,11 @@ const HELD_BYTES_MAX: usize = 64 << 20;
 const ROWS_MAX: usize = 60;
 /// Services whose time is told beside the spans.
 const TIMES_MAX: usize = 8;
-/// Characters of a label, and how deep it is indented, at most.
+/// Characters of a label, and how deep it is indented, at most; a wide terminal has more for labels.
 const LABEL_CHARS_MAX: usize = 28;
 const DEPTH_MAX: usize = 8;
+/// What part of a line labels may take there.
+const LABEL_PART: usize = 3;
 /// Characters of a span's id that tell it from others.
 const ID_CHARS: usize = 8;
 /// Characters behind a bar, and the least of a bar.
@@ -125,8 +127,9 @@ impl TraceView {
             false => (&[], HashSet::new()),
         };
         let others = story.services.iter().filter(|service| !with_spans.contains(service.name.as_str()));
-        let rows = spans.iter().map(|span| self.span_row(span));
-        let rows: Vec<Row<'_>> = rows.chain(others.map(|service| self.service_row(service))).collect();
+        let room = LABEL_CHARS_MAX.max(screen.columns() / LABEL_PART);
+        let rows = spans.iter().map(|span| self.span_row(span, room));
+        let rows: Vec<Row<'_>> = rows.chain(others.map(|service| self.service_row(service, room))).collect();
         let shown = &rows[..rows.len().min(ROWS_MAX)];
         let label_chars = shown.iter().map(|row| row.label.chars().count()).max().unwrap_or(0);
         let bar_chars = screen.columns().saturating_sub(label_chars + FIGURES_CHARS).max(BAR_CHARS_MIN);
@@ -141,12 +144,12 @@ impl TraceView {
         if in_tree { print_times(&story.services, screen) } else { Ok(()) }
     }
 
-    fn span_row(&self, span: &SpanStory) -> Row<'_> {
+    fn span_row(&self, span: &SpanStory, room: usize) -> Row<'_> {
         let depth = usize::try_from(span.depth).map_or(DEPTH_MAX, |depth| depth.min(DEPTH_MAX));
         // Some ids are padded counters.
         let id: String = span.id.trim_start_matches('0').chars().take(ID_CHARS).collect();
         Row {
-            label: label(&format!("{}{}", "  ".repeat(depth), span.service), &format!(" {id}")),
+            label: label(&format!("{}{}", "  ".repeat(depth), span.service), &format!(" {id}"), room),
             from_ms: span.first_ms,
             to_ms: span.last_ms,
             errors: span.errors,
@@ -155,9 +158,9 @@ impl TraceView {
         }
     }
 
-    fn service_row(&self, service: &ServiceStory) -> Row<'_> {
+    fn service_row(&self, service: &ServiceStory, room: usize) -> Row<'_> {
         Row {
-            label: label(&service.name, ""),
+            label: label(&service.name, "", room),
             from_ms: service.first_ms,
             to_ms: service.last_ms,
             errors: service.errors,
@@ -218,9 +221,8 @@ impl Row<'_> {
     }
 }
 
-/// `name` and what stands behind it, harmless and no longer than a label may be.
-fn label(name: &str, behind: &str) -> String {
-    let room = LABEL_CHARS_MAX - ID_CHARS - 1;
+/// `name` and what stands behind it, harmless and within `room`.
+fn label(name: &str, behind: &str, room: usize) -> String {
     let shown = |text: &str, chars: usize| {
         let text = escape(text.as_bytes(), Escapes::Text).replace('\t', " ");
         match text.chars().count() > chars {
@@ -228,7 +230,8 @@ fn label(name: &str, behind: &str) -> String {
             false => text,
         }
     };
-    shown(name, room) + &shown(behind, ID_CHARS + 1)
+    let behind = shown(behind, ID_CHARS + 1);
+    shown(name, room - behind.chars().count()) + &behind
 }
 
 fn print_head<W: Write>(story: &Story, screen: &mut Screen<W>) -> io::Result<()> {

@@ -20,7 +20,7 @@ use bytes::Bytes;
 use logweir_base::entry::{Entry, EntryBody, RecordBatch};
 use logweir_base::ids::Position;
 use logweir_base::parse::{Parser, RecordView};
-use logweir_base::query::Matcher;
+use logweir_base::query::{Matcher, Query};
 use logweir_base::time::Timestamp;
 use logweir_indexer::Hit;
 use logweir_router::Step;
@@ -48,18 +48,31 @@ pub struct TailParams {
     rate: Option<String>,
 }
 
+impl TailParams {
+    /// Reads all parameters: what to show, and how much of it a second.
+    fn read(&self) -> Result<(Query, u64), BadParam> {
+        let query = parse_query(self.q.as_deref().unwrap_or("*"))?;
+        let rate = match self.rate.as_deref().unwrap_or_default() {
+            "" => Ok(RATE_DEFAULT),
+            text => text.parse().map_err(|_| {
+                let text = text.escape_debug();
+                let reason = format!("rate: `{text}` is not a whole number of hits a second; 0 means all");
+                BadParam { reason, column: None }
+            }),
+        };
+        Ok((query, rate?))
+    }
+}
+
 /// `GET /api/v1/tail?q=&rate=`: endless NDJSON, hits and now and then how many records were left out.
 pub async fn tail(
     State(api): State<Arc<Api>>,
     params: Result<UrlQuery<TailParams>, axum::extract::rejection::QueryRejection>,
 ) -> Response {
-    let params = params.map(|UrlQuery(params)| params);
-    let params = params.map_err(|rejection| BadParam { reason: rejection.body_text(), column: None });
-    let (query, rate) = match params {
-        Ok(params) => (parse_query(params.q.as_deref().unwrap_or("*")), rate_of(params.rate.as_deref())),
-        Err(bad) => return error(400, &bad),
-    };
-    let (matcher, rate) = match query.and_then(|query| Ok((Matcher::new(&query), rate?))) {
+    let wanted = params
+        .map_err(|rejection| BadParam { reason: rejection.body_text(), column: None })
+        .and_then(|UrlQuery(params)| params.read());
+    let (query, rate) = match wanted {
         Ok(wanted) => wanted,
         Err(bad) => return error(400, &bad),
     };
@@ -68,7 +81,7 @@ pub async fn tail(
     };
     let (chunks, answer) = mpsc::channel(CHUNKS_MAX);
     let tail = Tail {
-        matcher,
+        matcher: Matcher::new(&query),
         parser: Parser::new(),
         after: api.router.durable(),
         limit: RateLimit::new(rate),
@@ -77,19 +90,6 @@ pub async fn tail(
     };
     std::thread::spawn(move || tail.run(&api));
     ndjson(answer)
-}
-
-fn rate_of(text: Option<&str>) -> Result<u64, BadParam> {
-    match text.unwrap_or_default() {
-        "" => Ok(RATE_DEFAULT),
-        text => text.parse().map_err(|_| BadParam {
-            reason: format!(
-                "rate: `{}` is not a whole number of hits a second; 0 means all",
-                text.escape_debug()
-            ),
-            column: None,
-        }),
-    }
 }
 
 struct Tail {
@@ -240,5 +240,20 @@ fn hit_of<'a>(entry: &Entry, batch: &'a RecordBatch, number: usize, view: Record
         range_len: u64::from(line.range_len),
         meta: line.meta,
         gap: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_a_number_of_hits() {
+        let rate = |text: Option<&str>| {
+            let params = TailParams { q: None, rate: text.map(str::to_owned) };
+            params.read().map(|(_, rate)| rate).map_err(|bad| bad.reason)
+        };
+        assert_eq!((rate(None), rate(Some("")), rate(Some("0"))), (Ok(500), Ok(500), Ok(0)));
+        assert!(rate(Some("-1")).is_err_and(|reason| reason.starts_with("rate: ")));
     }
 }
