@@ -167,9 +167,10 @@ Examples:
   logweir trace -o json ID | jq 'select(.story).story.services'
   logweir trace -o json ID | jq -r 'select(.raw) | [.offset_ms, .body] | @tsv'
 
-Where lines name their span and its parent, a child that ran on another host bounds that host's clock: it lies within its
-parent. A clock that does not fit is corrected, which is said and marked with ~. JSON is the hits, each with offset_ms and,
-where corrected, adjusted; then {\"story\": ...}.";
+Where lines name their span and its parent, a child that ran on another host lies within its
+parent, which bounds that host's clock. A clock that does not fit is corrected; that is said, and its
+times are marked with ~. JSON is the hits, each with offset_ms and, where corrected, adjusted; then
+{\"story\": ...}.";
 
 /// Arguments of `trace`.
 #[derive(Debug, ClapArgs)]

@@ -187,7 +187,7 @@ struct Outlet {
     /// Of this tail alone, for waiting: the server's may end before it.
     runtime: Runtime,
     buffer: Vec<u8>,
-    /// Did not take the last chunk in time.
+    /// Was waited for in vain, and has taken nothing since.
     is_slow: bool,
 }
 
@@ -211,17 +211,16 @@ impl Outlet {
             Err(TrySendError::Closed(())) => return Err(Left),
             Err(TrySendError::Full(())) if wait == Wait::ALittle && !self.is_slow => {
                 let free = async { tokio::time::timeout(PATIENCE, self.chunks.reserve()).await };
-                match self.runtime.block_on(free) {
-                    Ok(free) => Some(free.map_err(|_| Left)?),
-                    Err(_) => None,
-                }
+                let free = self.runtime.block_on(free).ok().transpose().map_err(|_| Left)?;
+                self.is_slow = free.is_none();
+                free
             }
             Err(TrySendError::Full(())) => None,
         };
-        self.is_slow = free.is_none();
         if let Some(free) = free {
             free.send(Bytes::copy_from_slice(&self.buffer));
             self.buffer.clear();
+            self.is_slow = false;
         }
         Ok(())
     }
