@@ -42,7 +42,8 @@ pub enum Command {
     /// Find lines.
     #[command(after_long_help = SEARCH_EXAMPLES)]
     Search(SearchArgs),
-    /// Show every line of one trace across hosts and services, in time order.
+    /// Tell what happened in one trace: every line across hosts and services in order, clocks corrected, and a waterfall.
+    #[command(after_long_help = TRACE_EXAMPLES)]
     Trace(TraceArgs),
     /// Show lines as they arrive; Ctrl-C ends it.
     #[command(after_long_help = TAIL_EXAMPLES)]
@@ -159,13 +160,28 @@ pub struct SearchArgs {
     pub query: Vec<String>,
 }
 
+const TRACE_EXAMPLES: &str = "\
+Examples:
+  logweir trace 4bf92f3577b34da6a3ce929d0e0e4736
+  logweir trace -o raw req-81f2 | less                 the lines as they were written
+  logweir trace -o json ID | jq 'select(.story).story.services'
+  logweir trace -o json ID | jq -r 'select(.raw) | [.offset_ms, .body] | @tsv'
+
+Where lines name their span and its parent, a child that ran on another host lies within its
+parent, which bounds that host's clock. A clock that does not fit is corrected; that is said, and its
+times are marked with ~. JSON is the hits, each with offset_ms and, where corrected, adjusted; then
+{\"story\": ...}.";
+
 /// Arguments of `trace`.
 #[derive(Debug, ClapArgs)]
 pub struct TraceArgs {
     /// Where to search.
     #[command(flatten)]
     pub server: ServerArgs,
-    /// text for people, one JSON object a hit, or the lines as they were written.
+    /// Take all times as they were written: correct no clock.
+    #[arg(long, env = "LOGWEIR_AS_WRITTEN")]
+    pub as_written: bool,
+    /// text for people, one JSON object a hit and the story, or the lines as they were written.
     #[arg(short, long, value_enum, env = "LOGWEIR_OUTPUT", default_value_t = Output::Text)]
     pub output: Output,
     /// The trace-id, as the lines have it.
@@ -176,7 +192,10 @@ pub struct TraceArgs {
 const TAIL_EXAMPLES: &str = "\
 Examples:
   logweir tail '*'
-  logweir tail 'level:error service:checkout'";
+  logweir tail 'level:error service:checkout'
+  logweir tail --rate 0 -o raw 'service:checkout' > checkout.log     all, as fast as they come
+
+Lines beyond the rate, or more than this terminal takes, are skipped and counted: `-- 1,234 lines skipped`.";
 
 /// Arguments of `tail`.
 #[derive(Debug, ClapArgs)]
@@ -187,6 +206,9 @@ pub struct TailArgs {
     /// text for people, one JSON object a hit, or the lines as they were written.
     #[arg(short, long, value_enum, env = "LOGWEIR_OUTPUT", default_value_t = Output::Text)]
     pub output: Output,
+    /// Lines shown a second; what is more is skipped and counted. 0 means all.
+    #[arg(long, value_name = "LINES", env = "LOGWEIR_RATE", default_value_t = 500)]
+    pub rate: u64,
     /// What to show; several words are joined with blanks. After `--` it may begin with a minus sign.
     #[arg(required = true, value_name = "QUERY")]
     pub query: Vec<String>,
@@ -354,7 +376,9 @@ mod tests {
             "logweir search --server http://h:1 --since 15m --until 2026-11-23T10:15:00Z --limit 0 --order oldest -o raw a b",
             "logweir search -- -path:/health",
             "logweir trace 4bf92f3577b34da6a3ce929d0e0e4736",
+            "logweir trace --as-written -o json req-1",
             "logweir tail *",
+            "logweir tail --rate 0 -o raw a b",
             "logweir patterns --since 1h --limit 5 -o json level:error",
             "logweir parse --explain --zone UTC -o text app.log",
             "logweir gen --lines 10 --seed 1 --rate 5 dir",

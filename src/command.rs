@@ -13,6 +13,7 @@ use crate::parse;
 use crate::pipeline;
 use crate::ship;
 use crate::terminal::{self, Screen, note, say};
+use crate::trace::Clocks;
 use crate::workload::{self, Workload};
 use clap::Parser;
 use logweir_base::time::SystemClock;
@@ -87,12 +88,15 @@ fn search(args: &SearchArgs) -> Result<(), Failure> {
 }
 
 fn trace(args: &TraceArgs) -> Result<(), Failure> {
-    ask(&args.server.server, |server| client::trace(server, &args.id, args.output, &mut Screen::stdout()))
+    let clocks = if args.as_written { Clocks::AsWritten } else { Clocks::Corrected };
+    let screen = &mut Screen::stdout();
+    ask(&args.server.server, |server| client::trace(server, &args.id, clocks, args.output, screen))
 }
 
 fn tail(args: &TailArgs) -> Result<(), Failure> {
     let query = args.query.join(" ");
-    ask(&args.server.server, |server| client::tail(server, &query, args.output, &mut Screen::stdout()))
+    let screen = &mut Screen::stdout();
+    ask(&args.server.server, |server| client::tail(server, &query, args.rate, args.output, screen))
 }
 
 fn patterns(args: &PatternsArgs) -> Result<(), Failure> {

@@ -14,4 +14,5 @@ pub mod parse;
 pub mod pipeline;
 pub mod ship;
 pub mod terminal;
+pub mod trace;
 pub mod workload;

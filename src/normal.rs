@@ -18,6 +18,8 @@ pub struct NormalForm<'a> {
     trace_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     span_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_span_id: Option<&'a str>,
     #[serde(rename = "user.id", skip_serializing_if = "Option::is_none")]
     user: Option<&'a str>,
     body: &'a str,
@@ -48,6 +50,7 @@ impl<'a> NormalForm<'a> {
             host: &record.host,
             trace_id: record.trace_id.as_deref(),
             span_id: record.span_id.as_deref(),
+            parent_span_id: record.parent_span_id.as_deref(),
             user: record.user.as_deref(),
             body: &record.body,
             exception_type: exception.and_then(|it| it.kind.as_deref()),

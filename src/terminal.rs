@@ -3,11 +3,15 @@
 //! A log line may hold escape sequences that rewrite the screen, set the window title or reverse text. Whatever goes to a
 //! terminal passes [`escape`]; what goes to a pipe or file is left as it is.
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 
 /// Bytes collected before they are written when the output is no terminal.
 const BUFFER_BYTES: usize = 64 << 10;
+
+/// Columns where nobody can say how many there are.
+const COLUMNS: usize = 80;
 
 /// How an unprintable character is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +44,7 @@ pub struct Screen<W: Write> {
     out: W,
     terminal: bool,
     colours: bool,
+    columns: usize,
 }
 
 impl Screen<BufWriter<StdoutLock<'static>>> {
@@ -47,17 +52,33 @@ impl Screen<BufWriter<StdoutLock<'static>>> {
     pub fn stdout() -> Self {
         let stdout = io::stdout().lock();
         let terminal = stdout.is_terminal();
-        let unset = |name: &str| std::env::var_os(name).is_none_or(|value| value.is_empty());
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let colours = terminal && unset("NO_COLOR") && !dumb;
-        Self { out: BufWriter::with_capacity(BUFFER_BYTES, stdout), terminal, colours }
+        let size = rustix::termios::tcgetwinsize(&stdout).ok().filter(|size| terminal && size.ws_col > 0);
+        let columns = size.map_or(COLUMNS, |size| usize::from(size.ws_col));
+        let colours = terminal && wants_colours(|name| std::env::var_os(name));
+        Self { out: BufWriter::with_capacity(BUFFER_BYTES, stdout), terminal, colours, columns }
     }
 }
 
 impl<W: Write> Screen<W> {
     /// A screen on any writer; a test says whether it counts as a terminal.
     pub fn new(out: W, terminal: bool, colours: bool) -> Self {
-        Self { out, terminal, colours }
+        Self { out, terminal, colours, columns: COLUMNS }
+    }
+
+    /// A screen of the same kind in memory.
+    pub fn aside(&self) -> Screen<Vec<u8>> {
+        let Self { terminal, colours, columns, .. } = *self;
+        Screen { out: Vec::new(), terminal, colours, columns }
+    }
+
+    /// What was printed on another screen, which is left empty.
+    pub fn take(&mut self, aside: &mut Screen<Vec<u8>>) -> io::Result<()> {
+        self.out.write_all(&std::mem::take(&mut aside.out))
+    }
+
+    /// Characters on a line.
+    pub fn columns(&self) -> usize {
+        self.columns
     }
 
     /// Whether control characters have to be made visible.
@@ -98,6 +119,18 @@ impl<W: Write> Screen<W> {
     }
 }
 
+impl Screen<Vec<u8>> {
+    /// Bytes printed so far.
+    pub fn len(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Whether nothing is printed.
+    pub fn is_empty(&self) -> bool {
+        self.out.is_empty()
+    }
+}
+
 impl Tone {
     /// The tone of a severity text, by its first letter.
     pub fn of_severity(severity: &str) -> Self {
@@ -120,6 +153,12 @@ impl Tone {
             Self::Name => "36",
         }
     }
+}
+
+/// Whether the environment has nothing against colours: see no-color.org.
+fn wants_colours(variable: impl Fn(&str) -> Option<OsString>) -> bool {
+    let set = |name: &str| variable(name).is_some_and(|value| !value.is_empty());
+    !set("NO_COLOR") && variable("TERM").is_none_or(|term| term != "dumb")
 }
 
 /// `bytes` with everything made visible that a terminal would act on: C0 but the tab, DEL, C1, bidirectional controls, line
@@ -214,6 +253,19 @@ mod tests {
             String::from_utf8(screen.into_inner()).expect("text")
         };
         assert_eq!((print(false).as_str(), print(true).as_str()), ("x\\x1b", "\x1b[1;31mx\\x1b\x1b[0m"));
+    }
+
+    #[test]
+    fn colours_are_refused_by_the_environment() {
+        let check = |set: &[(&str, &str)], expected: bool| {
+            let value = |name: &str| set.iter().find(|(it, _)| *it == name).map(|(_, value)| value.into());
+            assert_eq!(wants_colours(value), expected, "{set:?}");
+        };
+        check(&[], true);
+        check(&[("NO_COLOR", ""), ("TERM", "xterm")], true);
+        check(&[("NO_COLOR", "1")], false);
+        check(&[("NO_COLOR", "0")], false);
+        check(&[("TERM", "dumb")], false);
     }
 
     #[test]

@@ -3,9 +3,10 @@
 
 mod common;
 
-use common::{LOGWEIR, Server, free_port, wait_for};
+use common::{LOGWEIR, Process, Server, free_port, wait_for};
 use logweir::workload::{Truth, log_path, truth_path};
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -97,8 +98,11 @@ fn check_views(url: &str, truth: &Truth) {
     for (trace, count) in truth.traces.iter().take(5) {
         let output = logweir(&["trace", "--server", url, trace]);
         let text = String::from_utf8(output.stdout).expect("text");
-        assert_eq!(text.matches(trace.as_str()).count(), *count as usize, "{text}");
-        assert!(text.contains("+0.0ms"), "{text}");
+        // Once for each line, and once above them.
+        assert_eq!(text.matches(trace.as_str()).count(), *count as usize + 1, "{text}");
+        assert!(text.contains("+0.0ms") && text.contains(&format!("  {count} line")), "{text}");
+        let raw = logweir(&["trace", "--server", url, "-o", "raw", trace]).stdout;
+        assert_eq!(raw.iter().filter(|&&byte| byte == b'\n').count(), *count as usize);
     }
     let output = logweir(&["search", "--server", url, "--limit", "3", "-o", "json", "level:error"]);
     let lines: Vec<serde_json::Value> =
@@ -120,4 +124,67 @@ fn check_views(url: &str, truth: &Truth) {
     check(&["search", "--server", url, "nosuchword"], 0, "");
     check(&["search", "--server", url, "level:error)"], 2, "  level:error)\n             ^");
     check(&["search", "--server", url, "--since", "yesterday", "*"], 2, "since");
+}
+
+/// The clock of the host that pays is two seconds slow: its lines come first as written, and in their place when told.
+#[test]
+fn a_trace_is_told_by_one_clock() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let line = |time: &str, service: &str, span: &str, message: &str| {
+        format!(
+            "{{\"time\":\"2026-11-23T10:15:{time}Z\",\"level\":\"info\",\"service\":\"{service}\",\"host\":\"{service}-1\",\
+             \"trace_id\":\"4bf92f3577b34da6a3ce929d0e0e4736\",{span},\"msg\":\"{message}\"}}\n"
+        )
+    };
+    let (parent, child) =
+        ("\"span_id\":\"00f067aa0ba902b7\"", "\"span_id\":\"b7\",\"parent_span_id\":\"00f067aa0ba902b7\"");
+    let lines = [
+        line("10.000", "shop", parent, "order"),
+        line("10.100", "shop", parent, "ordered"),
+        line("08.020", "pay", child, "charge"),
+        line("08.060", "pay", child, "charged"),
+    ];
+    fs::write(dir.path().join("all.log"), lines.concat()).expect("writes");
+    let glob = dir.path().join("all.log").display().to_string();
+    let server = Server::start(dir.path(), &["--tail", &glob]);
+    wait_for("all lines", || (server.count("*") == lines.len()).then_some(()));
+    let url = format!("http://127.0.0.1:{}", server.http);
+    let told = |more: &[&str]| {
+        let args = ["trace", "--server", &url, "4bf92f3577b34da6a3ce929d0e0e4736"];
+        String::from_utf8(logweir(&[&args[..], more].concat()).stdout).expect("text")
+    };
+    let messages = |text: &str| {
+        let mut found: Vec<(usize, &str)> = ["order ", "charge ", "charged ", "ordered "]
+            .iter()
+            .filter_map(|message| text.find(&format!("-1 {message}")).map(|at| (at, *message)))
+            .collect();
+        found.sort_unstable();
+        found.into_iter().map(|(_, message)| message).collect::<String>()
+    };
+    let text = told(&[]);
+    assert_eq!(messages(&text), "order charge charged ordered ", "{text}");
+    assert!(text.contains("clock of pay-1 corrected by +2.010s") && text.contains("  pay b7"), "{text}");
+    let text = told(&["--as-written"]);
+    assert_eq!(messages(&text), "charge charged order ordered ", "{text}");
+    let json = told(&["-o", "json"]);
+    let last: serde_json::Value = serde_json::from_str(json.lines().last().expect("lines")).expect("JSON");
+    assert_eq!(last["story"]["duration_ms"], 100.0, "{json}");
+    assert_eq!(json.matches("\"adjusted\":\"2026-11-23T10:15:10.").count(), 2, "{json}");
+}
+
+#[test]
+fn a_live_tail_says_what_it_skips() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("busy.log");
+    let mut log = File::create(&path).expect("creates");
+    let server = Server::start(dir.path(), &["--tail", &path.display().to_string()]);
+    let url = format!("http://127.0.0.1:{}", server.http);
+    let args = ["tail", "--server", &url, "--rate", "2", "*"].map(str::to_owned);
+    let tail = Process::start(LOGWEIR, &args, &dir.path().join("tail.out"));
+    let shown = wait_for("a note", || {
+        log.write_all(b"busy\nbusy\nbusy\n").expect("writes");
+        Some(tail.output()).filter(|shown| shown.contains("lines skipped: narrow the query or raise --rate"))
+    });
+    let before = shown.lines().take_while(|line| !line.starts_with("-- ")).count();
+    assert!(before >= 2, "{shown}");
 }

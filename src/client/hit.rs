@@ -1,5 +1,6 @@
-//! One line of an answer: a hit, the summary behind the last hit, or a note of a live tail about skipped lines.
+//! One line of an answer: a hit, the story of a trace, the summary behind the last hit, or a note of a live tail about skipped lines.
 
+use crate::trace::Story;
 use serde::Deserialize;
 use std::borrow::Cow;
 
@@ -29,6 +30,14 @@ pub struct HitJson<'a> {
     /// Trace-id, when the line has one.
     #[serde(borrow)]
     pub trace_id: Option<Cow<'a, str>>,
+    /// The span, when the line has one.
+    #[serde(borrow)]
+    pub span_id: Option<Cow<'a, str>>,
+    /// In a trace, milliseconds since its first line.
+    pub offset_ms: f64,
+    /// In a trace, the time by a corrected clock.
+    #[serde(borrow)]
+    pub adjusted: Option<Cow<'a, str>>,
     /// The message.
     #[serde(borrow)]
     pub body: Cow<'a, str>,
@@ -47,8 +56,12 @@ pub struct HitJson<'a> {
     pub raw_base64: Option<Cow<'a, str>>,
     /// Stands behind the last hit of an answer that is whole.
     pub summary: Option<Summary>,
-    /// Lines that a live tail has left out.
+    /// Stands behind the last hit of a trace.
+    pub story: Option<Box<Story>>,
+    /// Records that match and that a live tail has left out.
     pub skipped: Option<u64>,
+    /// Batches that a live tail never looked at.
+    pub unread_batches: u64,
 }
 
 /// What a server says of its whole answer.

@@ -5,6 +5,7 @@ mod hit;
 mod patterns;
 mod request;
 mod status;
+mod trace;
 mod view;
 
 pub use patterns::{PatternsOf, patterns};
@@ -13,12 +14,13 @@ pub use status::{
     DiskStatus, ErrorStatus, FollowerStatus, GapStatus, IndexStatus, JournalStatus, SourceStatus, Status,
     fetch_status, fetch_version, status,
 };
+pub use trace::trace;
 
-use crate::terminal::{Screen, note};
+use crate::terminal::{Screen, Tone, note};
 use clap::ValueEnum;
 use hit::{Answer, Summary};
 use std::io::Write;
-use view::{HitView, TraceView};
+use view::HitView;
 
 /// Which hits come first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -76,47 +78,48 @@ pub fn search<W: Write>(
     Ok(screen.flush()?)
 }
 
-/// Prints every line of a trace, oldest first, and in the text view how they lie in time.
-pub fn trace<W: Write>(
-    server: &Server,
-    id: &str,
-    output: Output,
-    screen: &mut Screen<W>,
-) -> Result<(), ClientError> {
-    let ask = Ask::new(&format!("/api/v1/trace/{}", request::encode(id)));
-    let (mut view, mut trace) = (HitView::new(output), TraceView::default());
-    let summary = print_answer(server, &ask, screen, |answer, screen| match output {
-        Output::Text => trace.print(answer, screen),
-        Output::Json | Output::Raw => view.print(answer, screen),
-    })?;
-    view.finish(screen)?;
-    trace.finish(screen)?;
-    if summary.hits == Some(0) {
-        note(&format!("no lines of trace {id}"));
-    }
-    Ok(screen.flush()?)
-}
-
-/// Prints lines as they arrive, until the server ends it: which is an error, since a live tail has no end.
+/// Prints lines as they arrive, at most `rate` a second (0: all), until the server ends it: which is an error, since a live
+/// tail has no end. What is left out is said in between, and on stderr where the output is for programs.
 pub fn tail<W: Write>(
     server: &Server,
     query: &str,
+    rate: u64,
     output: Output,
     screen: &mut Screen<W>,
 ) -> Result<(), ClientError> {
-    let mut lines = server.ask(&Ask::new("/api/v1/tail").param("q", query))?;
+    let ask = Ask::new("/api/v1/tail").param("q", query).param("rate", &rate.to_string());
+    let mut lines = server.ask(&ask)?;
     let mut view = HitView::new(output);
     while let Some(line) = lines.next_line()? {
         let answer = Answer::parse(line).map_err(|e| server.nonsense(&e))?;
-        match answer.hit.skipped {
-            Some(skipped) => note(&format!(
-                "{skipped} batches were skipped: they came too fast; a search finds their lines"
-            )),
-            None => view.print(&answer, screen)?,
+        match (answer.hit.skipped, output) {
+            (None, _) => view.print(&answer, screen)?,
+            (Some(skipped), Output::Text) => {
+                screen.text(Tone::Warn, &skipped_text(skipped, answer.hit.unread_batches))?;
+                screen.newline()?;
+            }
+            (Some(skipped), _) => note(&skipped_text(skipped, answer.hit.unread_batches)),
         }
         screen.flush()?;
     }
     Err(ClientError::Failed(format!("{} ended the live tail", server.url())))
+}
+
+/// `-- 1,234 lines skipped: narrow the query or raise --rate`
+fn skipped_text(lines: u64, unread_batches: u64) -> String {
+    let unread = match unread_batches {
+        0 => String::new(),
+        _ => format!(" and {} batches unread", grouped(unread_batches)),
+    };
+    let lines = if lines == 1 { "1 line".to_owned() } else { format!("{} lines", grouped(lines)) };
+    format!("-- {lines} skipped{unread}: narrow the query or raise --rate; a search finds them")
+}
+
+/// A number with a comma between thousands.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let comma = |at: usize| if at > 0 && (digits.len() - at).is_multiple_of(3) { "," } else { "" };
+    digits.char_indices().map(|(at, digit)| format!("{}{digit}", comma(at))).collect()
 }
 
 /// Hands every hit of an answer to `print`, and gives its summary. What is wrong with the answer is said at its end.
@@ -145,9 +148,8 @@ fn print_answer<W: Write>(
     if summary.partial {
         screen.flush()?;
         let errors = summary.errors.iter().map(|e| format!("\n  {e}")).collect::<String>();
-        return Err(ClientError::Failed(format!(
-            "the answer is partial: the server gave what it had in time{errors}"
-        )));
+        let why = if errors.is_empty() { ": the server gave what it had in time" } else { &errors };
+        return Err(ClientError::Failed(format!("the answer is partial{why}")));
     }
     Ok(summary)
 }

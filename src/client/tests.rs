@@ -126,11 +126,71 @@ fn a_reader_that_leaves_ends_it_quietly() {
     assert!(matches!(outcome, Err(ClientError::ReaderGone)), "{outcome:?}");
 }
 
+/// What a live tail prints, and what was asked.
+fn tailed(body: String, output: Output, colours: bool) -> (String, String) {
+    let (server, answer) = serve("200 OK", body);
+    let mut screen = Screen::new(Vec::new(), colours, colours);
+    let outcome = tail(&server, "*", 20, output, &mut screen);
+    assert!(matches!(outcome, Err(ClientError::Failed(_))), "{outcome:?}");
+    (String::from_utf8_lossy(&screen.into_inner()).into_owned(), answer.join().expect("served"))
+}
+
 #[test]
 fn a_tail_shows_hits_and_ends_with_its_server() {
-    let (server, _) = serve("200 OK", hits(2) + "{\"skipped\":5}\n" + &hits(1));
-    let mut screen = Screen::new(Vec::new(), false, false);
-    let outcome = tail(&server, "*", Output::Raw, &mut screen);
-    assert_eq!(String::from_utf8_lossy(&screen.into_inner()), "l0\nl1\nl0\n");
-    assert!(matches!(outcome, Err(ClientError::Failed(_))), "{outcome:?}");
+    let (printed, asked) = tailed(hits(2) + "{\"skipped\":5}\n" + &hits(1), Output::Raw, false);
+    assert_eq!(printed, "l0\nl1\nl0\n");
+    assert_eq!(asked, "GET /api/v1/tail?q=%2A&rate=20 HTTP/1.1");
+}
+
+#[test]
+fn a_tail_says_what_it_skipped_in_its_text() {
+    let check = |note: &str, expected: &str| {
+        let (printed, _) = tailed(format!("{note}\n"), Output::Text, false);
+        assert_eq!(
+            printed,
+            format!("-- {expected}: narrow the query or raise --rate; a search finds them\n")
+        );
+    };
+    check("{\"skipped\":1234567}", "1,234,567 lines skipped");
+    check("{\"skipped\":999}", "999 lines skipped");
+    check("{\"skipped\":1}", "1 line skipped");
+    check("{\"skipped\":0,\"unread_batches\":1000}", "0 lines skipped and 1,000 batches unread");
+}
+
+#[test]
+fn a_tail_has_colours_by_severity_and_is_harmless() {
+    let hit = |number: u8| {
+        format!("{{\"severity_number\":{number},\"body\":\"\\u001b[2J\",\"service.name\":\"\\u009b\"}}\n")
+    };
+    let (printed, _) = tailed(hit(17) + &hit(13) + &hit(9) + "{\"skipped\":2}\n", Output::Text, true);
+    for coloured in ["\u{1b}[1;31mERROR", "\u{1b}[33mWARN", "\u{1b}[32mINFO", "\u{1b}[33m-- 2 lines"] {
+        assert!(printed.contains(coloured), "{printed:?}");
+    }
+    assert!(!printed.contains("\u{1b}[2J") && !printed.contains('\u{9b}'), "{printed:?}");
+    assert!(printed.contains("\\x1b[2J") && printed.contains("\\u{9b}"), "{printed:?}");
+    let (plain, _) = tailed(hit(17), Output::Text, false);
+    assert!(!plain.contains('\u{1b}'), "{plain:?}");
+}
+
+#[test]
+fn a_trace_is_told_before_its_lines_and_also_when_it_is_cut() {
+    let body =
+        "{\"body\":\"one\",\"raw\":\"r1\\n\"}\n{\"body\":\"two\",\"offset_ms\":5.0,\"raw\":\"r2\\n\"}\n";
+    let story = "{\"story\":{\"trace_id\":\"t\",\"lines\":2,\"duration_ms\":5.0}}\n";
+    let print = |body: String, output| {
+        let (server, answer) = serve("200 OK", body);
+        let mut screen = Screen::new(Vec::new(), false, false);
+        let outcome = trace(&server, "t", crate::trace::Clocks::AsWritten, output, &mut screen);
+        let asked = answer.join().expect("served");
+        assert_eq!(asked, "GET /api/v1/trace/t?clocks=written HTTP/1.1");
+        (String::from_utf8_lossy(&screen.into_inner()).into_owned(), outcome)
+    };
+    let whole = format!("{body}{story}{{\"summary\":{{\"hits\":2}}}}\n");
+    let (printed, outcome) = print(whole.clone(), Output::Text);
+    let at = |what: &str| printed.find(what).unwrap_or_else(|| panic!("{what}: {printed}"));
+    assert!(at("trace t ") < at("one") && at("one") < at("two") && outcome.is_ok(), "{printed}");
+    assert_eq!(print(whole.clone(), Output::Raw).0, "r1\nr2\n");
+    assert_eq!(print(whole, Output::Json).0, format!("{body}{story}"));
+    let (printed, outcome) = print(body.to_owned(), Output::Text);
+    assert!(printed.contains("one") && printed.contains("two") && outcome.is_err(), "{printed}");
 }

@@ -5,7 +5,6 @@ use super::hit::{Answer, HitJson};
 use crate::terminal::{Escapes, Screen, Tone};
 use logweir_base::parse::Severity;
 use logweir_base::time::Timestamp;
-use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 /// Prints hits one by one, in one of the three views.
@@ -74,44 +73,8 @@ impl HitView {
     }
 }
 
-/// Prints a trace with the time since its first line, and what it crossed.
-#[derive(Default)]
-pub struct TraceView {
-    first: Option<Timestamp>,
-    last: Timestamp,
-    lines: u64,
-    services: BTreeSet<String>,
-    hosts: BTreeSet<String>,
-}
-
-impl TraceView {
-    /// Prints one line of the trace.
-    pub fn print<W: Write>(&mut self, answer: &Answer<'_>, screen: &mut Screen<W>) -> io::Result<()> {
-        let hit = &answer.hit;
-        let time = Timestamp::parse(&hit.timestamp).unwrap_or_default();
-        let first = *self.first.get_or_insert(time);
-        self.last = time;
-        self.lines += 1;
-        self.services.insert(hit.service.to_string());
-        self.hosts.insert(hit.host.to_string());
-        let offset = format!("{} {:>11}", short_time(&hit.timestamp), offset_text(first, time));
-        print_text(hit, &offset, screen)
-    }
-
-    /// Prints how many lines, services, hosts and how much time it was.
-    pub fn finish<W: Write>(&self, screen: &mut Screen<W>) -> io::Result<()> {
-        let Some(first) = self.first else {
-            return Ok(());
-        };
-        let span = offset_text(first, self.last);
-        let (services, hosts) = (self.services.len(), self.hosts.len());
-        let text = format!("{} lines, {services} services, {hosts} hosts, {}", self.lines, &span[1..]);
-        screen.text(Tone::Dim, &text)?;
-        screen.newline()
-    }
-}
-
-fn print_text<W: Write>(hit: &HitJson<'_>, time: &str, screen: &mut Screen<W>) -> io::Result<()> {
+/// A hit on a line for people, behind `time`.
+pub(super) fn print_text<W: Write>(hit: &HitJson<'_>, time: &str, screen: &mut Screen<W>) -> io::Result<()> {
     screen.text(Tone::Dim, time)?;
     screen.text(Tone::Plain, " ")?;
     let severity = Severity(hit.severity_number).text();
@@ -127,7 +90,7 @@ fn print_text<W: Write>(hit: &HitJson<'_>, time: &str, screen: &mut Screen<W>) -
 }
 
 /// RFC 3339 with milliseconds, always 24 characters; text that is no time stays as it is.
-fn short_time(time: &str) -> String {
+pub(super) fn short_time(time: &str) -> String {
     const TO_SECONDS: usize = 19;
     match Timestamp::parse(time) {
         Some(parsed) => {
@@ -136,12 +99,6 @@ fn short_time(time: &str) -> String {
         }
         None => time.to_owned(),
     }
-}
-
-/// `+12.3ms`, `-1.5s`: how long after `first`.
-fn offset_text(first: Timestamp, time: Timestamp) -> String {
-    let seconds = time.0.saturating_sub(first.0) as f64 / 1e9;
-    if seconds.abs() < 1.0 { format!("{:+.1}ms", seconds * 1e3) } else { format!("{seconds:+.3}s") }
 }
 
 #[cfg(test)]
@@ -190,19 +147,5 @@ mod tests {
             r#"{"source":"a","offset":9,"part":1,"raw":"y\n"}"#,
         ];
         assert_eq!(print(Output::Raw, false, &hits), "xy\n");
-    }
-
-    #[test]
-    fn a_trace_shows_time_since_its_first_line() {
-        let (mut screen, mut view) = (Screen::new(Vec::new(), false, false), TraceView::default());
-        for (time, service) in [("10:00:00Z", "a"), ("10:00:00.0123Z", "b"), ("10:00:02.5Z", "a")] {
-            let json =
-                format!(r#"{{"timestamp":"2026-11-23T{time}","service.name":"{service}","host.name":"h"}}"#);
-            view.print(&Answer::parse(json.as_bytes()).expect("JSON"), &mut screen).expect("memory");
-        }
-        view.finish(&mut screen).expect("memory");
-        let text = String::from_utf8(screen.into_inner()).expect("text");
-        assert!(text.contains("     +12.3ms") && text.contains("     +2.500s"), "{text}");
-        assert!(text.ends_with("3 lines, 2 services, 1 hosts, 2.500s\n"), "{text}");
     }
 }

@@ -43,12 +43,16 @@ struct HitJson<'a> {
 
 /// Appends `hit` as one line of JSON.
 pub fn write_hit(out: &mut Vec<u8>, hit: &Hit<'_>, parser: &mut Parser) {
-    let record = Record::of(&hit.view, parser);
+    write_record(out, hit, &Record::of(&hit.view, parser));
+}
+
+/// As [`write_hit`], the record being read already.
+pub(super) fn write_record(out: &mut Vec<u8>, hit: &Hit<'_>, record: &Record) {
     let resource = hit.view.resource;
     let raw = String::from_utf8_lossy(hit.raw);
     let invalid = matches!(&raw, std::borrow::Cow::Owned(_));
     let json = HitJson {
-        normal: NormalForm::of(&hit.view, &record),
+        normal: NormalForm::of(&hit.view, record),
         pattern: Some(hit.view.pattern).filter(|&pattern| pattern != PatternId::NONE),
         file: &resource.path,
         offset: hit.offset.0,
@@ -66,6 +70,17 @@ pub fn write_hit(out: &mut Vec<u8>, hit: &Hit<'_>, parser: &mut Parser) {
         raw_base64: invalid.then(|| base64(hit.raw)),
     };
     serde_json::to_writer(&mut *out, &json).expect("plain data always serialises");
+    out.push(b'\n');
+}
+
+/// Appends `hit`, a line of [`write_record`], with the fields of `more` behind its own.
+pub(super) fn extend_hit(out: &mut Vec<u8>, hit: &[u8], more: &impl Serialize) {
+    let fields = hit.strip_suffix(b"}\n").expect("a hit is an object on a line");
+    out.extend_from_slice(fields);
+    let opened = out.len();
+    serde_json::to_writer(&mut *out, more).expect("plain data always serialises");
+    // Neither is ever empty.
+    out[opened] = b',';
     out.push(b'\n');
 }
 

@@ -4,10 +4,12 @@ mod hit;
 mod metrics;
 mod params;
 mod patterns;
+mod rate;
 mod search;
 mod serve;
 mod status;
 mod tail;
+mod trace;
 
 pub use hit::write_hit;
 pub use serve::serve;
@@ -61,7 +63,7 @@ pub fn routes(api: Arc<Api>) -> Router {
     let health = get(|| async { text(200, "ok\n".to_owned()) });
     Router::new()
         .route("/api/v1/search", get(search::search))
-        .route("/api/v1/trace/{id}", get(search::trace))
+        .route("/api/v1/trace/{id}", get(trace::trace))
         .route("/api/v1/patterns", get(patterns::patterns))
         .route("/api/v1/tail", get(tail::tail))
         .route("/api/v1/status", get(status::status))

@@ -1,9 +1,9 @@
 //! Searches over HTTP: NDJSON, streamed as it is found, closed by a summary line so that a cut answer shows.
 
 use super::hit::write_hit;
-use super::params::{BadParam, SearchParams, Wanted, parse_query};
+use super::params::{BadParam, SearchParams, Wanted};
 use super::{Api, error, internal, ndjson};
-use axum::extract::{Path, Query as UrlQuery, State};
+use axum::extract::{Query as UrlQuery, State};
 use axum::response::Response;
 use bytes::Bytes;
 use logweir_base::parse::Parser;
@@ -32,21 +32,6 @@ pub async fn search(
         .and_then(|UrlQuery(params)| params.read(api.clock.now()));
     match wanted {
         Ok(wanted) => run(api, wanted).await,
-        Err(bad) => error(400, &bad),
-    }
-}
-
-/// `GET /api/v1/trace/{id}`: every line of one trace, oldest first.
-pub async fn trace(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Response {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
-    if id.is_empty() || id.len() > 128 || !id.chars().all(plain) {
-        let reason = "trace: an id of letters, digits, `-`, `_`, `.` and `:` is expected".to_owned();
-        return error(400, &BadParam { reason, column: None });
-    }
-    match parse_query(&format!("trace:\"{id}\"")) {
-        Ok(query) => {
-            run(api, Wanted { query, since: None, until: None, limit: None, newest_first: false }).await
-        }
         Err(bad) => error(400, &bad),
     }
 }

@@ -39,6 +39,7 @@ pub(super) enum Part {
     Host,
     Trace,
     Span,
+    Parent,
     Request,
     User,
     ExceptionType,
@@ -46,7 +47,7 @@ pub(super) enum Part {
     Stacktrace,
 }
 
-const PARTS: usize = 16;
+const PARTS: usize = 17;
 
 /// The text of a part, as far as one was found.
 #[derive(Debug)]
@@ -74,7 +75,7 @@ pub(super) struct Found {
     bytes: Vec<u8>,
     slots: [Slot; PARTS],
     /// The slots that are not empty, by bit.
-    filled: u16,
+    filled: u32,
     /// Where the time and the level were found.
     pub(super) time_from: String,
     pub(super) level_from: String,
@@ -165,12 +166,12 @@ impl Found {
     pub(super) fn put_ranked(&mut self, part: Part, rank: u8, text: &str, from: &str) {
         let from = if self.wanted == Wanted::All { from } else { "" };
         self.slots[part as usize].put(rank, text, from);
-        self.filled |= 1 << part as u16;
+        self.filled |= 1 << part as u32;
     }
 
     /// Appends to a part.
     pub(super) fn append(&mut self, part: Part, text: std::fmt::Arguments<'_>) {
-        self.filled |= 1 << part as u16;
+        self.filled |= 1 << part as u32;
         let slot = &mut self.slots[part as usize];
         slot.rank = 0;
         slot.text.write_fmt(text).expect("a String takes everything");
@@ -305,6 +306,7 @@ impl Found {
             Role::Host => self.put_name(Part::Host, rank, path, value),
             Role::Trace => self.put_value(Part::Trace, rank, path, value),
             Role::Span => self.put_value(Part::Span, rank, path, value),
+            Role::Parent => self.put_value(Part::Parent, rank, path, value),
             Role::Request => self.put_value(Part::Request, rank, path, value),
             Role::User if !matches!(value, Value::Str("-" | "--")) => {
                 self.put_value(Part::User, rank, path, value)

@@ -30,6 +30,8 @@ pub struct Record {
     pub trace_id: Option<String>,
     /// Canonical id of the span.
     pub span_id: Option<String>,
+    /// Canonical id of the span that this span is part of; of records with a span only, since much is called a parent.
+    pub parent_span_id: Option<String>,
     /// Whom it concerns.
     pub user: Option<String>,
     /// The message, without the stack trace behind it; the whole record when it has none.
@@ -107,6 +109,7 @@ impl Record {
         let text = |part| found.text(part).map(str::to_owned);
         let id = |part| found.text(part).and_then(canonical_text);
         let trace = id(Part::Trace);
+        let span_id = id(Part::Span);
         let exception = thrown_of(found);
         let by = if trace.is_some() { Part::Trace } else { Part::Request };
         let trace_id = trace.or_else(|| id(Part::Request));
@@ -119,7 +122,8 @@ impl Record {
             service: view.service.to_owned(),
             host: text(Part::Host).unwrap_or_else(|| view.resource.host.clone()),
             trace_id,
-            span_id: id(Part::Span),
+            parent_span_id: span_id.as_ref().and_then(|_| id(Part::Parent)),
+            span_id,
             user: text(Part::User),
             body,
             exception,

@@ -25,6 +25,8 @@ pub enum Role {
     Trace,
     /// The id of the span.
     Span,
+    /// The id of the span that this one is part of.
+    Parent,
     /// The id of the request; stands in for a trace id.
     Request,
     /// Whom it concerns.
@@ -90,7 +92,7 @@ const WRAPPED_RANK: u8 = 50;
 const NESTED_RANK: u8 = 100;
 
 /// Folded paths of well-known fields. Where several of one role say something, the one that stands first here counts.
-const NAMES: [(Role, &[&str]); 17] = [
+const NAMES: [(Role, &[&str]); 18] = [
     (
         Role::Time,
         &["timestamp", "time", "ts", "t$date", "datetime", "date", "asctime", "timerepr", "timetimestamp"],
@@ -107,6 +109,7 @@ const NAMES: [(Role, &[&str]); 17] = [
     (Role::Host, &["host", "hostname", "hosthostname", "sourcehost"]),
     (Role::Trace, &TRACE_NAMES),
     (Role::Span, &["spanid", "otelspanid", "ddspanid", "sp", "xb3spanid", "logginggoogleapiscomspanid"]),
+    (Role::Parent, &["parentspanid", "parentid", "ddparentid", "otelparentspanid", "xb3parentspanid"]),
     (Role::Request, &["requestid", "correlationid", "reqid", "xrequestid", "awsrequestid"]),
     (Role::User, &["userid", "uid", "enduserid", "usrid", "user", "username", "sub", "customerid"]),
     (Role::Body, &BODY_NAMES),
@@ -192,11 +195,7 @@ fn part_of(path: &str) -> (Role, u8) {
     }
     let inner = CONTEXTS.iter().find_map(|context| unwrapped.strip_prefix(context));
     match inner.map(part_at_root) {
-        Some((role, rank))
-            if matches!(role, Role::Trace | Role::Span | Role::Request | Role::User | Role::Exception) =>
-        {
-            (role, rank.saturating_add(NESTED_RANK))
-        }
+        Some((role, rank)) if role.is_of_context() => (role, rank.saturating_add(NESTED_RANK)),
         _ => (Role::Other, 0),
     }
 }
@@ -380,6 +379,11 @@ fn may_hold_head(key: &str) -> bool {
 }
 
 impl Role {
+    /// Whether it is looked for in contexts too.
+    fn is_of_context(self) -> bool {
+        matches!(self, Self::Trace | Self::Span | Self::Parent | Self::Request | Self::User | Self::Exception)
+    }
+
     /// Whether the one look at every record wants it.
     pub(super) fn is_of_head(self) -> bool {
         matches!(
@@ -479,6 +483,19 @@ mod tests {
         check(
             Role::Trace,
             &["traceparent", "logging.googleapis.com/trace", "contextMap.trace_id", "spans.traceId"],
+        );
+        check(
+            Role::Parent,
+            &[
+                "parent_id",
+                "parentSpanId",
+                "parent.id",
+                "dd.parent_id",
+                "parent_span_id",
+                "X-B3-ParentSpanId",
+                "contextMap.parentId",
+                "span.parent_id",
+            ],
         );
         check(Role::Request, &["request_id", "X-Request-ID", "context.reqId", "correlationId"]);
         check(Role::User, &["user", "user.id", "user_id", "userId", "username", "fields.user_id"]);

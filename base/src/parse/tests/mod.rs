@@ -247,6 +247,14 @@ fn a_record_shows_what_was_understood() {
     assert_eq!(record.span_id.as_deref(), Some("00f067aa0ba902b7"));
     assert_eq!((record.user.as_deref(), record.body.as_str()), (Some("42"), "slow"));
     assert_eq!((record.host.as_str(), record.severity_text.as_str()), ("web-7", "warning"));
+    assert_eq!(record.parent_span_id, None);
+    let child = br#"{"span_id":"b7","dd":{"parent_id":"A1"},"msg":"x"}"#;
+    let batch = batch_of(&[(child, LineMeta::default())]);
+    let record = Record::of(&batch.view(&batch.records[0]), &mut Parser::new());
+    assert_eq!((record.span_id.as_deref(), record.parent_span_id.as_deref()), (Some("b7"), Some("a1")));
+    let comment = batch_of(&[(br#"{"parent_id":7,"msg":"a comment"}"#, LineMeta::default())]);
+    let record = Record::of(&comment.view(&comment.records[0]), &mut Parser::new());
+    assert_eq!(record.parent_span_id, None, "nothing without a span of its own has a parent span");
     let untraced = batch_of(&[(br#"{"trace_id":"0","request_id":"r-1"}"#, LineMeta::default())]);
     let record = Record::of(&untraced.view(&untraced.records[0]), &mut Parser::new());
     assert_eq!(record.trace_id.as_deref(), Some("r-1"));
