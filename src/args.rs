@@ -127,11 +127,22 @@ Queries:
   level:error service:checkout   fields; AND is implied
   user:u104829 OR trace:4bf92f3577b34da6a3ce929d0e0e4736
   payment NOT http.path:/health  any field of a JSON line, by its dotted path; `-` means NOT too
+  duration_ms:>500 time*         numbers by value; the beginning of a word
+  message:/order \\d+7/           a regular expression
+  level:>=warn since:1h          severity by its rank; time words
   *                              everything
+
+Pipes:
+  level:error | count by service every 5m      how many, in which windows
+  * | p50(duration_ms), p99(duration_ms) by service
+  level:error | top 10 user                    also: sum avg min max distinct, sort, limit, fields, patterns, context
+  \"connection reset\" | context 5              the records around each hit in its source
+All of it is in docs/query.md.
 
 Examples:
   logweir search --since 15m 'level:error NOT service:cart'
   logweir search --limit 0 -o raw 'service:checkout' > checkout.log
+  logweir search --since 24h 'level:error | count by service every 1h'
   logweir search -o json 'level:error' | jq -r .trace_id | sort | uniq -c";
 
 /// Arguments of `search`.
@@ -146,9 +157,12 @@ pub struct SearchArgs {
     /// Before: as --since.
     #[arg(long, value_name = "T", env = "LOGWEIR_UNTIL")]
     pub until: Option<String>,
-    /// Hits at most; 0 means all.
-    #[arg(long, value_name = "N", env = "LOGWEIR_LIMIT", default_value_t = 100)]
-    pub limit: u64,
+    /// Hits at most; 0 means all [default: 100, or what the query's own `limit` says].
+    #[arg(long, value_name = "N", env = "LOGWEIR_LIMIT")]
+    pub limit: Option<u64>,
+    /// Give what was found in this time, such as 5s; 60s at most.
+    #[arg(long, value_name = "SPAN", env = "LOGWEIR_TIMEOUT")]
+    pub timeout: Option<String>,
     /// Which hits first.
     #[arg(long, value_enum, env = "LOGWEIR_ORDER", default_value_t = Order::Newest)]
     pub order: Order,

@@ -83,6 +83,7 @@ fn search(args: &SearchArgs) -> Result<(), Failure> {
         until: args.until.clone(),
         limit: args.limit,
         order: args.order,
+        timeout: args.timeout.clone(),
     };
     ask(&args.server.server, |server| client::search(server, &search, args.output, &mut Screen::stdout()))
 }

@@ -54,6 +54,10 @@ pub struct HitJson<'a> {
     /// The line in base64, when it is not UTF-8.
     #[serde(borrow)]
     pub raw_base64: Option<Cow<'a, str>>,
+    /// It stands near a hit.
+    pub context: bool,
+    /// Stands before the rows of a table.
+    pub columns: Option<Vec<String>>,
     /// Stands behind the last hit of an answer that is whole.
     pub summary: Option<Summary>,
     /// Stands behind the last hit of a trace.

@@ -4,12 +4,15 @@
 mod hit;
 mod patterns;
 mod request;
+mod search;
 mod status;
+mod table;
 mod trace;
 mod view;
 
 pub use patterns::{PatternsOf, patterns};
 pub use request::{Ask, ClientError, Server};
+pub use search::{Search, search};
 pub use status::{
     DiskStatus, ErrorStatus, FollowerStatus, GapStatus, IndexStatus, JournalStatus, SourceStatus, Status,
     fetch_status, fetch_version, status,
@@ -40,42 +43,6 @@ pub enum Output {
     Json,
     /// The line as it was written.
     Raw,
-}
-
-/// What `search` looks for.
-#[derive(Debug, Clone)]
-pub struct Search {
-    /// The query.
-    pub query: String,
-    /// Not before; as typed.
-    pub since: Option<String>,
-    /// Before; as typed.
-    pub until: Option<String>,
-    /// Hits at most; 0 means all.
-    pub limit: u64,
-    /// Which first.
-    pub order: Order,
-}
-
-/// Prints the hits of a search. No hit is not an error; an answer that was cut, or is partial, is.
-pub fn search<W: Write>(
-    server: &Server,
-    search: &Search,
-    output: Output,
-    screen: &mut Screen<W>,
-) -> Result<(), ClientError> {
-    let mut ask =
-        Ask::new("/api/v1/search").param("q", &search.query).param("limit", &search.limit.to_string());
-    ask = ask.param("order", if search.order == Order::Oldest { "oldest" } else { "newest" });
-    for (name, time) in [("since", &search.since), ("until", &search.until)] {
-        if let Some(time) = time {
-            ask = ask.param(name, time);
-        }
-    }
-    let mut view = HitView::new(output);
-    print_answer(server, &ask, screen, |answer, screen| view.print(answer, screen))?;
-    view.finish(screen)?;
-    Ok(screen.flush()?)
 }
 
 /// Prints lines as they arrive, at most `rate` a second (0: all), until the server ends it: which is an error, since a live
@@ -138,15 +105,23 @@ fn print_answer<W: Write>(
             None => print(&answer, screen)?,
         }
     }
+    judge(server, summary, screen)
+}
+
+/// Says what is wrong with an answer, now that all of it is printed.
+fn judge<W: Write>(
+    server: &Server,
+    summary: Option<Summary>,
+    screen: &mut Screen<W>,
+) -> Result<Summary, ClientError> {
+    screen.flush()?;
     let Some(summary) = summary else {
-        screen.flush()?;
         return Err(ClientError::Failed(format!(
             "{} cut the answer short: there may be more hits",
             server.url()
         )));
     };
     if summary.partial {
-        screen.flush()?;
         let errors = summary.errors.iter().map(|e| format!("\n  {e}")).collect::<String>();
         let why = if errors.is_empty() { ": the server gave what it had in time" } else { &errors };
         return Err(ClientError::Failed(format!("the answer is partial{why}")));

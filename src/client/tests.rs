@@ -26,7 +26,14 @@ fn serve(status: &'static str, body: String) -> (Server, thread::JoinHandle<Stri
 }
 
 fn everything() -> Search {
-    Search { query: "*".to_owned(), since: None, until: None, limit: 0, order: Order::Oldest }
+    Search {
+        query: "*".to_owned(),
+        since: None,
+        until: None,
+        limit: Some(0),
+        order: Order::Oldest,
+        timeout: None,
+    }
 }
 
 /// What a search prints, and how it ends.

@@ -38,7 +38,10 @@ impl HitView {
     /// Prints one hit.
     pub fn print<W: Write>(&mut self, answer: &Answer<'_>, screen: &mut Screen<W>) -> io::Result<()> {
         match self.output {
-            Output::Text => print_text(&answer.hit, &short_time(&answer.hit.timestamp), screen),
+            Output::Text => {
+                let mark = if answer.hit.context { "| " } else { "" };
+                print_text(&answer.hit, &format!("{mark}{}", short_time(&answer.hit.timestamp)), screen)
+            }
             Output::Json => {
                 screen.bytes(answer.json, Escapes::Json)?;
                 screen.newline()

@@ -1,6 +1,7 @@
 //! The HTTP side: search, traces, live tail, status, health, metrics, reload. Only this folder knows HTTP's server side.
 
 mod hit;
+mod hits;
 mod metrics;
 mod params;
 mod patterns;
@@ -8,6 +9,7 @@ mod rate;
 mod search;
 mod serve;
 mod status;
+mod table;
 mod tail;
 mod trace;
 

@@ -1,8 +1,11 @@
 //! What a client may ask for: query parameters read into a request, or a reason that names the parameter.
 
-use logweir_base::query::Query;
-use logweir_base::time::{Timestamp, parse_duration};
+use super::search::DEADLINE;
+use logweir_base::pipe::{Pipeline, Reduce, Step};
+use logweir_base::query::{Query, QueryError};
+use logweir_base::time::{Timestamp, parse_duration, parse_time};
 use serde::Deserialize;
+use std::time::Duration;
 
 /// Hits a search gives when nobody says how many.
 const LIMIT_DEFAULT: u64 = 100;
@@ -16,6 +19,7 @@ pub struct SearchParams {
     until: Option<String>,
     limit: Option<String>,
     order: Option<String>,
+    timeout: Option<String>,
 }
 
 /// Why a request is refused with 400: what the client is told.
@@ -36,10 +40,32 @@ pub struct Wanted {
     pub since: Option<Timestamp>,
     /// Before.
     pub until: Option<Timestamp>,
-    /// How many; `None` for all.
+    /// What makes a table of them, if anything does.
+    pub reduce: Option<Reduce>,
+    /// What is done with them, or with the table's rows.
+    pub steps: Vec<Step>,
+    /// How many; `None` for all. Of a table all rows, unless a step says how many.
     pub limit: Option<u64>,
     /// Which first.
     pub newest_first: bool,
+    /// What is found in this time is the answer.
+    pub deadline: Duration,
+}
+
+impl Wanted {
+    /// All records of a query, the oldest first.
+    pub fn all_of(query: Query) -> Self {
+        let (since, until, reduce, steps, limit) = (None, None, None, Vec::new(), None);
+        Self { query, since, until, reduce, steps, limit, newest_first: false, deadline: DEADLINE }
+    }
+
+    /// Refuses pipes, for requests that do something of their own with the records.
+    pub fn without_pipes(self) -> Result<Self, BadParam> {
+        if self.reduce.is_none() && self.steps.is_empty() {
+            return Ok(self);
+        }
+        Err(BadParam { reason: "q: conditions only are expected here, no pipes".to_owned(), column: None })
+    }
 }
 
 impl SearchParams {
@@ -52,27 +78,31 @@ impl SearchParams {
 
     /// Reads all parameters; `now` is what `15m` counts back from.
     pub fn read(&self, now: Timestamp) -> Result<Wanted, BadParam> {
+        let Pipeline { query, reduce, steps } = Pipeline::parse(self.q.as_deref().unwrap_or("*"), now)?;
+        let is_limited = steps.iter().any(|step| matches!(step, Step::Limit(_)));
         Ok(Wanted {
-            query: parse_query(self.q.as_deref().unwrap_or("*"))?,
+            query,
             since: time_param("since", self.since.as_deref(), now)?,
             until: time_param("until", self.until.as_deref(), now)?,
-            limit: limit_param(self.limit.as_deref())?,
+            limit: limit_param(self.limit.as_deref(), if is_limited { None } else { Some(LIMIT_DEFAULT) })?,
             newest_first: order_param(self.order.as_deref())?,
+            deadline: timeout_param(self.timeout.as_deref())?,
+            reduce,
+            steps,
         })
     }
 }
 
-/// Reads a query; an empty one is refused, since it is a forgotten one.
-pub fn parse_query(text: &str) -> Result<Query, BadParam> {
-    text.parse::<Query>().map_err(|e| BadParam { reason: e.message.clone(), column: Some(e.column) })
+/// Reads conditions; `now` is what `15m` counts back from.
+pub fn parse_query(text: &str, now: Timestamp) -> Result<Query, BadParam> {
+    let Pipeline { query, reduce, steps } = Pipeline::parse(text, now)?;
+    Ok(Wanted { reduce, steps, ..Wanted::all_of(query) }.without_pipes()?.query)
 }
 
-/// Reads `15m`, `2h`, `7d` (back from `now`), `2026-11-23` or RFC 3339.
-pub fn parse_time(text: &str, now: Timestamp) -> Option<Timestamp> {
-    if let Some(back) = parse_duration(text) {
-        return Some(now.minus(back));
+impl From<QueryError> for BadParam {
+    fn from(error: QueryError) -> Self {
+        Self { reason: error.message, column: Some(error.column) }
     }
-    Timestamp::parse(text).or_else(|| Timestamp::parse(&format!("{text}T00:00:00Z")))
 }
 
 fn time_param(name: &str, text: Option<&str>, now: Timestamp) -> Result<Option<Timestamp>, BadParam> {
@@ -80,17 +110,27 @@ fn time_param(name: &str, text: Option<&str>, now: Timestamp) -> Result<Option<T
         return Ok(None);
     };
     let expected = "a span back from now such as 15m, 2h or 7d, or a time such as 2026-11-23T10:15:00Z";
-    parse_time(text, now).map(Some).ok_or_else(|| bad(name, text, expected))
+    parse_time(text, Some(now)).map(Some).ok_or_else(|| bad(name, text, expected))
 }
 
-fn limit_param(text: Option<&str>) -> Result<Option<u64>, BadParam> {
+fn limit_param(text: Option<&str>, default: Option<u64>) -> Result<Option<u64>, BadParam> {
     match text.unwrap_or_default() {
-        "" => Ok(Some(LIMIT_DEFAULT)),
+        "" => Ok(default),
         text => match text.parse::<u64>() {
             Ok(0) => Ok(None),
             Ok(limit) => Ok(Some(limit)),
             Err(_) => Err(bad("limit", text, "a whole number; 0 means all")),
         },
+    }
+}
+
+fn timeout_param(text: Option<&str>) -> Result<Duration, BadParam> {
+    match text.unwrap_or_default() {
+        "" => Ok(DEADLINE),
+        text => {
+            let span = parse_duration(text).filter(|span| *span <= DEADLINE);
+            span.ok_or_else(|| bad("timeout", text, "a span of at most 60s, such as 500ms or 10s"))
+        }
     }
 }
 

@@ -2,14 +2,14 @@
 //! closed by a summary line.
 
 use super::params::{BadParam, SearchParams, Wanted};
-use super::search::{DEADLINE, covered, request_of};
+use super::search::{covered, request_without_client};
 use super::{Api, error, internal, respond};
 use axum::body::Body;
 use axum::extract::{Query as UrlQuery, State};
 use axum::response::Response;
 use logweir_base::pattern::PatternId;
 use logweir_base::time::Timestamp;
-use logweir_indexer::{Pattern, PatternStats, SearchSummary, TREND_HOURS};
+use logweir_indexer::{Pattern, PatternStats, SearchRequest, SearchSummary, TREND_HOURS};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -36,9 +36,10 @@ pub async fn patterns(
     State(api): State<Arc<Api>>,
     params: Result<UrlQuery<SearchParams>, axum::extract::rejection::QueryRejection>,
 ) -> Response {
-    let wanted = params
-        .map_err(|rejection| BadParam { reason: rejection.body_text(), column: None })
-        .and_then(|UrlQuery(params)| Ok((params.asks_for_all(), params.read(api.clock.now())?)));
+    let wanted =
+        params.map_err(|rejection| BadParam { reason: rejection.body_text(), column: None }).and_then(
+            |UrlQuery(params)| Ok((params.asks_for_all(), params.read(api.clock.now())?.without_pipes()?)),
+        );
     let (all, wanted) = match wanted {
         Ok(wanted) => wanted,
         Err(bad) => return error(400, &bad),
@@ -67,9 +68,16 @@ fn counted(api: &Api) -> (Vec<Pattern>, SearchSummary) {
 /// Of the records that a search finds.
 fn found(api: &Api, wanted: Wanted) -> (Vec<Pattern>, SearchSummary) {
     let covered = covered(api);
+    let (patterns, mut summary) = of_request(api, &request_without_client(&wanted));
+    summary.partial |= !covered;
+    (patterns, summary)
+}
+
+/// The patterns of all records that a request finds, the most frequent first.
+pub(super) fn of_request(api: &Api, request: &SearchRequest) -> (Vec<Pattern>, SearchSummary) {
     let mut stats: BTreeMap<PatternId, PatternStats> = BTreeMap::new();
-    let request = logweir_indexer::SearchRequest { limit: None, ..request_of(wanted, DEADLINE) };
-    let mut summary = api.store.search(&request, &mut |hit| {
+    let request = SearchRequest { limit: None, ..request.clone() };
+    let summary = api.store.search(&request, &mut |hit| {
         let view = &hit.view;
         if view.pattern != PatternId::NONE {
             stats
@@ -79,7 +87,6 @@ fn found(api: &Api, wanted: Wanted) -> (Vec<Pattern>, SearchSummary) {
         }
         ControlFlow::Continue(())
     });
-    summary.partial |= !covered;
     let named = |(id, stats)| Pattern { id, template: api.store.template(id).unwrap_or_default(), stats };
     let mut patterns: Vec<_> = stats.into_iter().map(named).collect();
     patterns.sort_by(|a, b| b.stats.count.cmp(&a.stats.count).then(a.id.cmp(&b.id)));

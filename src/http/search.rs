@@ -1,12 +1,12 @@
-//! Searches over HTTP: NDJSON, streamed as it is found, closed by a summary line so that a cut answer shows.
+//! Searches over HTTP: NDJSON, closed by a summary line so that a cut answer shows. Hits are streamed as they are found; the
+//! rows of a table, and hits of chosen fields, follow a line that names their columns.
 
-use super::hit::write_hit;
+use super::hits::{HitPlan, HitWriter};
 use super::params::{BadParam, SearchParams, Wanted};
-use super::{Api, error, internal, ndjson};
+use super::{Api, error, internal, ndjson, table};
 use axum::extract::{Query as UrlQuery, State};
 use axum::response::Response;
 use bytes::Bytes;
-use logweir_base::parse::Parser;
 use logweir_indexer::{Cancel, Order, SearchRequest, SearchSummary};
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -19,10 +19,10 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(60);
 /// How long a search waits for the tail to cover what is acknowledged, before it answers for what it has.
 const COVER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Answer bytes handed over at a time, and how many of such chunks wait for a slow client.
-const CHUNK_BYTES: usize = 32 << 10;
+pub(super) const CHUNK_BYTES: usize = 32 << 10;
 pub(super) const CHUNKS_MAX: usize = 8;
 
-/// `GET /api/v1/search?q=&since=&until=&limit=&order=`
+/// `GET /api/v1/search?q=&since=&until=&limit=&order=&timeout=`
 pub async fn search(
     State(api): State<Arc<Api>>,
     params: Result<UrlQuery<SearchParams>, axum::extract::rejection::QueryRejection>,
@@ -36,35 +36,44 @@ pub async fn search(
     }
 }
 
+/// Runs the search on a thread where it may take its time; a client that leaves ends it.
 async fn run(api: Arc<Api>, wanted: Wanted) -> Response {
     let Ok(permit) = api.searches.clone().acquire_owned().await else {
         return internal("the server is stopping");
     };
     let (chunks, answer) = mpsc::channel(CHUNKS_MAX);
     tokio::task::spawn_blocking(move || {
-        stream(&api, wanted, &chunks);
+        let covered = covered(&api);
+        // Failing means that the client has left, which is its right.
+        let _ = match &wanted.reduce {
+            Some(reduce) => table::answer(&api, &wanted, reduce, covered, &chunks),
+            None => hits(&api, &wanted, covered, &chunks),
+        };
         drop(permit);
     });
     ndjson(answer)
 }
 
-/// Runs the search on a thread where it may take its time; a client that leaves ends it at its next chunk.
-fn stream(api: &Api, wanted: Wanted, chunks: &mpsc::Sender<Bytes>) {
-    let covered = covered(api);
-    let request = request_of(wanted, DEADLINE);
-    let mut parser = Parser::new();
-    let mut buffer = Vec::with_capacity(2 * CHUNK_BYTES);
-    let mut left = false;
-    let summary = api.store.search(&request, &mut |hit| {
-        write_hit(&mut buffer, hit, &mut parser);
-        left = buffer.len() >= CHUNK_BYTES && send(chunks, &mut buffer).is_err();
-        if left { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+fn hits(api: &Api, wanted: &Wanted, covered: bool, chunks: &mpsc::Sender<Bytes>) -> Result<(), ()> {
+    let plan = HitPlan::of(&wanted.steps, wanted.limit);
+    let request = SearchRequest { limit: plan.first, ..request_of(wanted, chunks) };
+    let mut writer = HitWriter::new(api, &plan, &request);
+    let mut left = Ok(());
+    let mut summary = api.store.search(&request, &mut |hit| {
+        writer.take(hit);
+        if writer.buffer.len() >= CHUNK_BYTES {
+            left = send(chunks, &mut writer.buffer);
+        }
+        if left.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
-    if !left {
-        write_summary(&mut buffer, &summary, covered);
-        // Failing means that the client has left, which is its right.
-        let _ = send(chunks, &mut buffer);
+    left?;
+    writer.finish(&mut summary);
+    for chunk in writer.buffer.chunks(CHUNK_BYTES) {
+        chunks.blocking_send(Bytes::copy_from_slice(chunk)).map_err(drop)?;
     }
+    let mut buffer = Vec::new();
+    write_summary(&mut buffer, &summary, covered);
+    send(chunks, &mut buffer)
 }
 
 /// Waits until all that is acknowledged can be found; false when that takes too long.
@@ -72,16 +81,21 @@ pub(super) fn covered(api: &Api) -> bool {
     api.store.wait_covers(api.router.durable(), COVER_TIMEOUT)
 }
 
-/// What is wanted, as the store is asked for it.
-pub(super) fn request_of(wanted: Wanted, deadline: Duration) -> SearchRequest {
+/// What is wanted, as the store is asked for it; ended when the client leaves.
+pub(super) fn request_of(wanted: &Wanted, chunks: &mpsc::Sender<Bytes>) -> SearchRequest {
+    let chunks = chunks.clone();
+    SearchRequest { cancel: Cancel::when(move || chunks.is_closed()), ..request_without_client(wanted) }
+}
+
+/// As [`request_of`], for an answer that is made as a whole.
+pub(super) fn request_without_client(wanted: &Wanted) -> SearchRequest {
     SearchRequest {
-        query: wanted.query,
         since: wanted.since,
         until: wanted.until,
         order: if wanted.newest_first { Order::Newest } else { Order::Oldest },
         limit: wanted.limit,
-        deadline: Some(deadline),
-        cancel: Cancel::default(),
+        deadline: Some(wanted.deadline),
+        ..SearchRequest::of(wanted.query.clone())
     }
 }
 
@@ -92,7 +106,8 @@ pub(super) fn send(chunks: &mpsc::Sender<Bytes>, buffer: &mut Vec<u8>) -> Result
     chunks.blocking_send(chunk).map_err(drop)
 }
 
-fn write_summary(buffer: &mut Vec<u8>, summary: &SearchSummary, covered: bool) {
+/// Appends the line that closes an answer.
+pub(super) fn write_summary(buffer: &mut Vec<u8>, summary: &SearchSummary, covered: bool) {
     let json = serde_json::json!({ "summary": {
         "hits": summary.hits,
         "partial": summary.partial || !covered,

@@ -50,8 +50,8 @@ pub struct TailParams {
 
 impl TailParams {
     /// Reads all parameters: what to show, and how much of it a second.
-    fn read(&self) -> Result<(Query, u64), BadParam> {
-        let query = parse_query(self.q.as_deref().unwrap_or("*"))?;
+    fn read(&self, now: Timestamp) -> Result<(Query, u64), BadParam> {
+        let query = parse_query(self.q.as_deref().unwrap_or("*"), now)?;
         let rate = match self.rate.as_deref().unwrap_or_default() {
             "" => Ok(RATE_DEFAULT),
             text => text.parse().map_err(|_| {
@@ -71,7 +71,7 @@ pub async fn tail(
 ) -> Response {
     let wanted = params
         .map_err(|rejection| BadParam { reason: rejection.body_text(), column: None })
-        .and_then(|UrlQuery(params)| params.read());
+        .and_then(|UrlQuery(params)| params.read(api.clock.now()));
     let (query, rate) = match wanted {
         Ok(wanted) => wanted,
         Err(bad) => return error(400, &bad),
@@ -250,7 +250,7 @@ mod tests {
     fn a_rate_is_a_number_of_hits() {
         let rate = |text: Option<&str>| {
             let params = TailParams { q: None, rate: text.map(str::to_owned) };
-            params.read().map(|(_, rate)| rate).map_err(|bad| bad.reason)
+            params.read(Timestamp::default()).map(|(_, rate)| rate).map_err(|bad| bad.reason)
         };
         assert_eq!((rate(None), rate(Some("")), rate(Some("0"))), (Ok(500), Ok(500), Ok(0)));
         assert!(rate(Some("-1")).is_err_and(|reason| reason.starts_with("rate: ")));

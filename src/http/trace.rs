@@ -10,8 +10,8 @@
 //! trace is told up to there, and the summary says that it is partial and why.
 
 use super::hit::{extend_hit, write_record};
-use super::params::{BadParam, Wanted, parse_query};
-use super::search::{CHUNKS_MAX, DEADLINE, covered, request_of, send};
+use super::params::{BadParam, Wanted};
+use super::search::{CHUNKS_MAX, covered, request_of, send};
 use super::{Api, error, internal, ndjson};
 use crate::trace::{Clocks, Line, Placed, Story, tell};
 use axum::extract::rejection::QueryRejection;
@@ -58,7 +58,7 @@ pub async fn trace(
     };
     let (chunks, answer) = mpsc::channel(CHUNKS_MAX);
     tokio::task::spawn_blocking(move || {
-        let wanted = Wanted { query, since: None, until: None, limit: None, newest_first: false };
+        let wanted = Wanted::all_of(query);
         // Failing means that the client has left, which is its right.
         let _ = answer_with(&api, &id, wanted, clocks, &chunks);
         drop(permit);
@@ -71,7 +71,8 @@ fn query_of(id: &str) -> Result<Query, BadParam> {
     if id.is_empty() || id.len() > 128 || !id.chars().all(plain) {
         return Err(bad("trace: an id of letters, digits, `-`, `_`, `.` and `:` is expected".to_owned()));
     }
-    parse_query(&format!("trace:\"{id}\""))
+    let query = format!("trace:\"{id}\"").parse::<Query>();
+    query.map_err(BadParam::from)
 }
 
 fn clocks_of(text: Option<&str>) -> Result<Clocks, BadParam> {
@@ -95,7 +96,7 @@ fn answer_with(
 ) -> Result<(), ()> {
     let covered = covered(api);
     let mut held = Held::default();
-    let summary = api.store.search(&request_of(wanted, DEADLINE), &mut |hit| {
+    let summary = api.store.search(&request_of(&wanted, chunks), &mut |hit| {
         if chunks.is_closed() { ControlFlow::Break(()) } else { held.take(hit) }
     });
     let told = tell(id, &held.lines, clocks);

@@ -61,6 +61,11 @@ impl Query {
         grammar::conditions(text, now).map(|(expr, cursor)| (Self { expr }, cursor))
     }
 
+    /// Everything.
+    pub fn all() -> Self {
+        Self { expr: ast::Expr::All }
+    }
+
     /// The times of all lines that may match: not before the first, before the second.
     pub fn times(&self) -> (Timestamp, Timestamp) {
         self.expr.times()

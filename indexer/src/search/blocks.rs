@@ -5,7 +5,7 @@ use crate::codec::{Unpacker, damaged};
 use crate::columns::{BlockStats, Parts, read_groups};
 use crate::rows::Row;
 use crate::seal::{BlockInfo, SealedRun};
-use crate::split::read::SplitReader;
+use crate::split::read::{RunTotals, SplitReader};
 use std::borrow::Cow;
 use std::io;
 use std::ops::Range;
@@ -41,6 +41,14 @@ impl Blocks {
         }
     }
 
+    /// Whether they have columns and statistics.
+    pub(super) fn has_columns(&self) -> bool {
+        match self {
+            Self::Sealed(_) => true,
+            Self::Split { reader, .. } => reader.has_columns(),
+        }
+    }
+
     /// Whose blocks they are, for error texts.
     pub(super) fn name(&self) -> &str {
         match self {
@@ -59,6 +67,20 @@ impl Blocks {
         let read = stats.read(&mut entry, parts).is_some() && stats.rows == self.info(index).lines;
         let named = stats.groups.iter().all(|group| self.names().service(group.service).is_some());
         if read && named { Ok(true) } else { Err(damaged("statistics of a block do not agree with it")) }
+    }
+
+    /// Calls `visit` with what is known of all lines together; false when nothing is.
+    pub(super) fn totals(&self, visit: impl FnOnce(&RunTotals)) -> io::Result<bool> {
+        match self {
+            Self::Sealed(run) => {
+                let blocks = run.blocks.iter().map(|block| (&*block.stats, &block.info));
+                let totals = RunTotals::of(blocks).ok_or_else(|| damaged("statistics of a run cut short"))?;
+                visit(&totals);
+            }
+            Self::Split { reader, run, .. } if reader.has_columns() => visit(reader.stats()?.of_run(*run)),
+            Self::Split { .. } => return Ok(false),
+        }
+        Ok(true)
     }
 
     /// The columns of a block that has statistics.

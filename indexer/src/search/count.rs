@@ -11,7 +11,7 @@
 
 use super::blocks::Blocks;
 use super::cursor::candidates_of;
-use super::judge::{Judge, RunState, Verdict, cut_short};
+use super::judge::{ByGroup, Judge, RunState, Verdict, cut_short};
 use super::limits::Limits;
 use super::{SearchRequest, SearchSummary, overlaps};
 use crate::columns::{ColumnState, Group, Parts, RunColumns, read_groups, read_numbers};
@@ -23,10 +23,10 @@ use crate::split::read::SplitReader;
 use crate::split::{OpenSplits, Split};
 use crate::store::Snapshot;
 use crate::tail::Run;
+use logweir_base::parse::Severity;
 use logweir_base::pipe::{Slot, Stats};
 use logweir_base::query::{Candidates, Matcher};
 use logweir_base::time::Timestamp;
-use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -148,8 +148,11 @@ struct CountRun {
     state: RunState,
     /// What the fields whose numbers are wanted are here.
     columns: RunColumns,
-    /// How many lines of blocks have the query's word, as far as that is known.
-    with_word: Arc<BTreeMap<usize, u64>>,
+    /// How many lines of each block have the query's word; nothing where that is not known.
+    with_word: Arc<[Option<u64>]>,
+    /// Where groups are counted, in the window that begins here.
+    slots: ByGroup<Option<Slot>>,
+    slots_at: Option<Timestamp>,
 }
 
 impl<'a> Counter<'a> {
@@ -166,7 +169,7 @@ impl<'a> Counter<'a> {
             },
             Part::Sealed(run) => {
                 let set = candidates_of(run, &self.plan.candidates);
-                let with_word = Arc::new(words_of_sealed(run, self.judge.matcher.counted_word()));
+                let with_word = words_of_sealed(run, self.judge.matcher.counted_word());
                 self.run(Blocks::Sealed(run.clone()), &set, &with_word);
             }
             Part::Open(run) => self.open_run(run),
@@ -181,29 +184,36 @@ impl<'a> Counter<'a> {
         if set.is_empty() {
             return;
         }
-        let mut with_word = BTreeMap::new();
+        let mut with_word = Vec::new();
         if let Some(word) = self.judge.matcher.counted_word() {
+            with_word.resize(reader.block_count(), None);
             let looked_up = reader.counts(word, &mut self.judge.unpacker, |block, lines| {
-                with_word.insert(block, lines);
+                with_word.get_mut(block).into_iter().for_each(|slot| *slot = Some(lines));
             });
             if let Err(e) = looked_up {
                 with_word.clear();
                 self.summary.index_unused(name, &e);
             }
         }
-        let (with_word, name): (_, Arc<str>) = (Arc::new(with_word), name.into());
+        let (with_word, name): (Arc<[_]>, Arc<str>) = (with_word.into(), name.into());
         for run in 0..reader.run_count() {
             let blocks = Blocks::Split { reader: reader.clone(), run, name: Arc::clone(&name) };
             self.run(blocks, &set, &with_word);
         }
     }
 
-    fn run(&mut self, blocks: Blocks, set: &BlockSet, with_word: &Arc<BTreeMap<usize, u64>>) {
+    fn run(&mut self, blocks: Blocks, set: &BlockSet, with_word: &Arc<[Option<u64>]>) {
         let wanted = self.plan.of_columns.as_deref().unwrap_or_default();
         let columns = RunColumns::of(wanted, blocks.names());
         let range = blocks.range();
         let state = RunState::new(blocks, &self.judge.matcher);
-        let mut run = CountRun { state, columns, with_word: Arc::clone(with_word) };
+        let (slots, slots_at) = (ByGroup::new(), None);
+        let mut run = CountRun { state, columns, with_word: Arc::clone(with_word), slots, slots_at };
+        match self.by_totals(&mut run) {
+            Ok(true) => return,
+            Ok(false) => {}
+            Err(e) => self.summary.note(format!("{}: {e}", run.state.blocks.name())),
+        }
         for index in range.filter(|&index| set.contains(index)) {
             let info = run.state.blocks.info(index);
             if !overlaps(&self.plan.range, info.min_time, info.max_time) {
@@ -219,18 +229,65 @@ impl<'a> Counter<'a> {
         }
     }
 
+    /// Counts a whole run by severity and service, when these and one window are all that matters; false when they are not.
+    fn by_totals(&mut self, run: &mut CountRun) -> io::Result<bool> {
+        let of_heads = self.judge.matcher.is_of_heads() && self.plan.of_columns.as_deref() == Some(&[]);
+        if !of_heads || self.plan.limits.is_over() {
+            return Ok(false);
+        }
+        let mut counted = false;
+        let blocks = run.state.blocks.clone();
+        blocks.totals(|totals| {
+            let (min, max) = totals.times;
+            counted = self.is_whole(min, max);
+            for group in totals.groups.iter().filter(|_| counted) {
+                if self.judge.by_head(&mut run.state, group) == Some(true) {
+                    self.add_group(run, min, group);
+                }
+            }
+        })?;
+        Ok(counted)
+    }
+
+    /// Whether all between two times is wanted, and goes to one window.
+    fn is_whole(&self, min: Timestamp, max: Timestamp) -> bool {
+        self.plan.range.start <= min && max < self.plan.range.end && self.stats.same_window(min, max)
+    }
+
+    fn add_group(&mut self, run: &mut CountRun, time: Timestamp, group: &Group) {
+        self.summary.hits += u64::from(group.rows);
+        if let Some(slot) = self.slot(run, time, group) {
+            self.stats.add_count(slot, u64::from(group.rows));
+        }
+    }
+
+    /// Where a group is counted at a time.
+    fn slot(&mut self, run: &mut CountRun, time: Timestamp, group: &Group) -> Option<Slot> {
+        if run.slots_at.is_none_or(|at| !self.stats.same_window(at, time)) {
+            run.slots.clear();
+            run.slots_at = Some(time);
+        }
+        run.slots.get(group).unwrap_or_else(|| {
+            let service = run.state.blocks.names().service(group.service).unwrap_or_default();
+            let slot = self.stats.slot(time, group.severity, service);
+            run.slots.set(group, slot);
+            slot
+        })
+    }
+
     fn block(&mut self, run: &mut CountRun, index: usize) -> io::Result<()> {
+        let info = *run.state.blocks.info(index);
+        let whole = self.plan.of_columns.is_some() && self.is_whole(info.min_time, info.max_time);
+        if whole && self.by_word(run, index) {
+            return Ok(());
+        }
         let verdict = self.judge.block(&mut run.state, index)?;
         if verdict == Verdict::None {
             return Ok(());
         }
-        let info = run.state.blocks.info(index);
-        let whole = self.plan.range.start <= info.min_time
-            && info.max_time < self.plan.range.end
-            && self.stats.same_window(info.min_time, info.max_time);
-        if whole && self.plan.of_columns.is_some() && self.judge.matcher.uses_facts() {
+        if whole && self.judge.matcher.uses_facts() && run.state.blocks.has_columns() {
             let counted = match verdict {
-                Verdict::Open => self.by_word(run, index),
+                Verdict::Open => self.by_columns(run, index)?,
                 _ => self.by_groups(run, index)?,
             };
             if counted {
@@ -241,18 +298,22 @@ impl<'a> Counter<'a> {
     }
 
     /// Counts a block all of whose groups are decided; false when its columns do not suffice.
-    fn by_groups(&mut self, run: &CountRun, index: usize) -> io::Result<bool> {
+    fn by_groups(&mut self, run: &mut CountRun, index: usize) -> io::Result<bool> {
         let has_numbers = !run.columns.0.is_empty();
         if has_numbers && !self.load(run, index)? {
             return Ok(false);
         }
-        let slots = self.slots(run, index);
-        for (group, slot) in self.judge.stats.groups.iter().zip(&slots) {
-            if let Some(slot) = slot {
-                self.stats.add_count(*slot, u64::from(group.rows));
-                self.summary.hits += u64::from(group.rows);
+        let time = run.state.blocks.info(index).min_time;
+        let groups = std::mem::take(&mut self.judge.stats.groups);
+        let mut slots = Vec::with_capacity(groups.len());
+        for (at, group) in groups.iter().enumerate() {
+            let matches = self.judge.verdicts[at] == Some(true);
+            slots.push(if matches { self.slot(run, time, group) } else { None });
+            if matches {
+                self.add_group(run, time, group);
             }
         }
+        self.judge.stats.groups = groups;
         for (place, numbers) in self.buffers.numbers[..run.columns.0.len()].iter().enumerate() {
             for (group, number) in self.buffers.group_of.iter().zip(numbers) {
                 if let (Some(slot), Some(number)) = (slots[*group as usize], number) {
@@ -263,40 +324,52 @@ impl<'a> Counter<'a> {
         Ok(true)
     }
 
-    /// Counts a block whose lines match by whether they have a word, when that many do or do not; false when that does not
+    /// Counts a block whose lines match by whether they have a word, when it is known how many do; false when that does not
     /// suffice.
-    fn by_word(&mut self, run: &CountRun, index: usize) -> bool {
-        let Some(&lines) = run.with_word.get(&index).filter(|_| run.columns.0.is_empty()) else {
+    fn by_word(&mut self, run: &mut CountRun, index: usize) -> bool {
+        let known = run.with_word.get(index).copied().flatten();
+        let Some(lines) = known.filter(|_| run.columns.0.is_empty() && self.stats.is_of_time()) else {
             return false;
         };
         let Some(matching) = self.judge.matching_by_word(&run.state, index, lines) else {
             return false;
         };
-        // A group that nothing is added to must not be there.
-        if matching == 0 {
-            return true;
+        // A group that nothing is added to must not be there. All have the same place: time alone names it.
+        let any = Group { severity: Severity::UNSPECIFIED, service: 0, rows: 0 };
+        let time = run.state.blocks.info(index).min_time;
+        if matching > 0
+            && let Some(slot) = self.slot(run, time, &any)
+        {
+            self.stats.add_count(slot, matching);
         }
-        if self.judge.stats.groups.len() > 1 && !self.stats.is_of_time() {
-            return false;
-        }
-        self.judge.verdicts.fill(Some(true));
-        if let Some(Some(slot)) = self.slots(run, index).first() {
-            self.stats.add_count(*slot, matching);
-            self.summary.hits += matching;
-        }
+        self.summary.hits += matching;
         true
     }
 
-    /// Where the groups of a block in one window are counted that match.
-    fn slots(&mut self, run: &CountRun, index: usize) -> Vec<Option<Slot>> {
-        let (names, time) = (run.state.blocks.names(), run.state.blocks.info(index).min_time);
-        let slot = |(group, verdict): (&Group, &Option<bool>)| match verdict {
-            Some(true) => {
-                self.stats.slot(time, group.severity, names.service(group.service).unwrap_or_default())
+    /// Counts a block whose rows columns decide; false when they do not.
+    fn by_columns(&mut self, run: &mut CountRun, index: usize) -> io::Result<bool> {
+        let decided = self.judge.rows_by_columns(&run.state, index, Verdict::Open)?;
+        if decided.iter().any(Option::is_none) || !self.load(run, index)? {
+            return Ok(false);
+        }
+        let time = run.state.blocks.info(index).min_time;
+        for (at, _) in decided.iter().enumerate().filter(|(_, matches)| **matches == Some(true)) {
+            let group = Group { rows: 1, ..self.judge.stats.groups[self.buffers.group_of[at] as usize] };
+            self.add_group(run, time, &group);
+            if let Some(slot) = self.slot(run, time, &group) {
+                self.add_numbers(run, slot, at);
             }
-            _ => None,
-        };
-        self.judge.stats.groups.iter().zip(&self.judge.verdicts).map(slot).collect()
+        }
+        Ok(true)
+    }
+
+    /// Adds the wanted numbers of a row.
+    fn add_numbers(&mut self, run: &CountRun, slot: Slot, row: usize) {
+        for (place, numbers) in self.buffers.numbers[..run.columns.0.len()].iter().enumerate() {
+            if let Some(number) = numbers.get(row).copied().flatten() {
+                self.stats.add_number(slot, place, number);
+            }
+        }
     }
 
     /// Reads groups and wanted numbers of all rows of a block; false when there is not a column for each.
@@ -359,11 +432,7 @@ impl<'a> Counter<'a> {
                 continue;
             };
             self.stats.add_count(slot, 1);
-            for (place, numbers) in self.buffers.numbers[..run.columns.0.len()].iter().enumerate() {
-                if let Some(number) = numbers.get(at).copied().flatten() {
-                    self.stats.add_number(slot, place, number);
-                }
-            }
+            self.add_numbers(run, slot, at);
         }
     }
 
@@ -413,13 +482,13 @@ impl<'a> Counter<'a> {
     }
 }
 
-fn words_of_sealed(run: &SealedRun, word: Option<u64>) -> BTreeMap<usize, u64> {
+fn words_of_sealed(run: &SealedRun, word: Option<u64>) -> Arc<[Option<u64>]> {
     let Some(word) = word else {
-        return BTreeMap::new();
+        return Arc::new([]);
     };
-    let lines = run.blocks.iter().enumerate().filter_map(|(index, block)| {
+    let lines = run.blocks.iter().map(|block| {
         let at = block.words.binary_search(&word).ok()?;
-        Some((index, u64::from(block.counts[at]))).filter(|(_, lines)| *lines > 0)
+        Some(u64::from(block.counts[at])).filter(|lines| *lines > 0)
     });
     lines.collect()
 }

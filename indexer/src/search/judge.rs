@@ -2,11 +2,12 @@
 
 use super::blocks::Blocks;
 use crate::codec::{Unpacker, damaged};
-use crate::columns::{BlockStats, ColumnState, Parts, RunColumns, of_row, read_groups, read_numbers};
+use crate::columns::{BlockStats, ColumnState, Group, Parts, RunColumns, of_row, read_groups, read_numbers};
 use crate::rows::Row;
 use logweir_base::parse::Severity;
-use logweir_base::query::{Facts, Head, Matcher, NumbersAt};
-use std::collections::BTreeMap;
+use logweir_base::pattern::PatternId;
+use logweir_base::query::{ByWord, Facts, Head, Matcher, NumbersAt};
+use logweir_base::time::Timestamp;
 use std::io;
 
 /// Judges by one query. One per thread.
@@ -26,8 +27,38 @@ pub(super) struct RunState {
     pub(super) blocks: Blocks,
     /// What the fields that the query compares are here.
     columns: RunColumns,
-    /// By severity and service, when these decide the query.
-    known: BTreeMap<(Severity, u32), Option<bool>>,
+    /// By group, when severity and service decide the query.
+    known: ByGroup<Option<bool>>,
+}
+
+/// Something for each pair of severity and service of a run.
+pub(super) struct ByGroup<T>(Vec<Option<T>>);
+
+impl<T: Copy> ByGroup<T> {
+    pub(super) fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    pub(super) fn get(&self, group: &Group) -> Option<T> {
+        *self.0.get(Self::place(group))?
+    }
+
+    pub(super) fn set(&mut self, group: &Group, value: T) {
+        let place = Self::place(group);
+        if place >= self.0.len() {
+            self.0.resize(place + 1, None);
+        }
+        self.0[place] = Some(value);
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Severities are bytes, but those in use are below 32.
+    fn place(group: &Group) -> usize {
+        group.service as usize * 32 + usize::from(group.severity.0.min(31))
+    }
 }
 
 /// What a block is to a query.
@@ -54,7 +85,7 @@ struct Numbers {
 impl RunState {
     pub(super) fn new(blocks: Blocks, matcher: &Matcher) -> Self {
         let columns = RunColumns::of(matcher.number_paths(), blocks.names());
-        Self { blocks, columns, known: BTreeMap::new() }
+        Self { blocks, columns, known: ByGroup::new() }
     }
 }
 
@@ -93,44 +124,64 @@ impl Judge {
     }
 
     fn judge_groups(&mut self, run: &mut RunState, head: &Head<'_>) {
+        let groups = std::mem::take(&mut self.stats.groups);
         self.verdicts.clear();
-        let names = run.blocks.names();
-        let memorable = self.matcher.is_of_heads();
-        for group in &self.stats.groups {
-            let key = (group.severity, group.service);
-            if let Some(known) = run.known.get(&key).filter(|_| memorable) {
-                self.verdicts.push(*known);
-                continue;
-            }
-            let service = names.service(group.service).unwrap_or_default();
-            let head = Head { group: Some((group.severity, service)), ..*head };
-            let facts = OfBlock { stats: &self.stats, columns: &run.columns };
-            let verdict = self.matcher.decide(&head, &facts);
+        for group in &groups {
+            let verdict = self.group(run, group, head);
             self.verdicts.push(verdict);
-            if memorable {
-                run.known.insert(key, verdict);
-            }
         }
+        self.stats.groups = groups;
+    }
+
+    /// What a group's severity and service say, and what is known of all rows.
+    fn group(&mut self, run: &mut RunState, group: &Group, head: &Head<'_>) -> Option<bool> {
+        if let Some(known) = run.known.get(group) {
+            return known;
+        }
+        let service = run.blocks.names().service(group.service).unwrap_or_default();
+        let head = Head { group: Some((group.severity, service)), ..*head };
+        let facts = OfBlock { stats: &self.stats, columns: &run.columns };
+        let verdict = self.matcher.decide(&head, &facts);
+        if self.matcher.is_of_heads() {
+            run.known.set(group, verdict);
+        }
+        verdict
+    }
+
+    /// Whether the lines of a group match, when severity and service decide that.
+    pub(super) fn by_head(&mut self, run: &mut RunState, group: &Group) -> Option<bool> {
+        let head = Head { group: None, times: (Timestamp::MIN, Timestamp::MAX), pattern: None };
+        self.group(run, group, &head)
     }
 
     /// How many lines match of a block of which so many have the query's word; `None` when that does not tell.
     pub(super) fn matching_by_word(&mut self, run: &RunState, index: usize, with_word: u64) -> Option<u64> {
-        let (names, info) = (run.blocks.names(), run.blocks.info(index));
-        let mut all: Option<(bool, bool)> = None;
+        let info = run.blocks.info(index);
+        let head = Head { group: None, times: (info.min_time, info.max_time), pattern: None };
+        // Mostly the word is all there is to the query, and no group needs to be looked at.
+        let by_word = match self.matcher.decide_by_word(&head, &()) {
+            Some(by_word) => by_word,
+            None => self.groups_by_word(run, index, &head)?,
+        };
+        let without_word = u64::from(info.lines).checked_sub(with_word)?;
+        let count = |matches, lines| if matches { lines } else { 0 };
+        Some(count(by_word.with, with_word) + count(by_word.without, without_word))
+    }
+
+    /// What the word means, when that is the same for all groups.
+    fn groups_by_word(&mut self, run: &RunState, index: usize, head: &Head<'_>) -> Option<ByWord> {
+        run.blocks.stats(index, Parts::All, &mut self.stats).ok().filter(|has| *has)?;
+        let mut all = None;
         for group in &self.stats.groups {
-            let service = names.service(group.service)?;
-            let times = (info.min_time, info.max_time);
-            let head = Head { group: Some((group.severity, service)), times, pattern: None };
-            let by_word =
-                self.matcher.decide_by_word(&head, &OfBlock { stats: &self.stats, columns: &run.columns })?;
-            let of_group = (by_word.with, by_word.without);
+            let service = run.blocks.names().service(group.service)?;
+            let head = Head { group: Some((group.severity, service)), ..*head };
+            let facts = OfBlock { stats: &self.stats, columns: &run.columns };
+            let of_group = self.matcher.decide_by_word(&head, &facts)?;
             if *all.get_or_insert(of_group) != of_group {
                 return None;
             }
         }
-        let (with, without) = all?;
-        let without_word = u64::from(info.lines).checked_sub(with_word)?;
-        Some(if with { with_word } else { 0 } + if without { without_word } else { 0 })
+        all
     }
 
     /// What rows, columns and pattern say of each row of a block on which [`Judge::block`] has given `verdict`.
@@ -141,24 +192,54 @@ impl Judge {
         rows: &[Row],
         verdict: Verdict,
     ) -> io::Result<Vec<Option<bool>>> {
+        let of_row = |at: usize| ((rows[at].key.time, rows[at].key.time), Some(rows[at].pattern));
+        self.each_row(run, index, rows.len(), verdict, of_row, |at| (rows[at].severity, rows[at].service))
+    }
+
+    /// What columns alone say of each row of such a block.
+    pub(super) fn rows_by_columns(
+        &mut self,
+        run: &RunState,
+        index: usize,
+        verdict: Verdict,
+    ) -> io::Result<Vec<Option<bool>>> {
+        let info = run.blocks.info(index);
+        let of_block = |_| ((info.min_time, info.max_time), None);
+        self.each_row(run, index, info.lines as usize, verdict, of_block, |_| (Severity::UNSPECIFIED, 0))
+    }
+
+    /// `known` tells times and pattern of a row; `group` its severity and service when the block has no columns.
+    fn each_row(
+        &mut self,
+        run: &RunState,
+        index: usize,
+        rows: usize,
+        verdict: Verdict,
+        known: impl Fn(usize) -> ((Timestamp, Timestamp), Option<PatternId>),
+        group: impl Fn(usize) -> (Severity, u32),
+    ) -> io::Result<Vec<Option<bool>>> {
         if verdict == Verdict::All || !self.matcher.uses_facts() {
-            return Ok(vec![(verdict == Verdict::All).then_some(true); rows.len()]);
+            return Ok(vec![(verdict == Verdict::All).then_some(true); rows]);
         }
         let has_columns = run.blocks.stats(index, Parts::All, &mut self.stats)?;
         if has_columns {
             self.load(run, index)?;
         }
         let names = run.blocks.names();
-        let mut decided = Vec::with_capacity(rows.len());
-        for (at, row) in rows.iter().enumerate() {
-            let by_group = self.group_of.get(at).filter(|_| has_columns);
-            if let Some(verdict) = by_group.and_then(|&group| *self.verdicts.get(group as usize)?) {
-                decided.push(Some(verdict));
-                continue;
+        let mut decided = Vec::with_capacity(rows);
+        for at in 0..rows {
+            let (mut severity, mut service) = group(at);
+            if let Some(&group) = self.group_of.get(at).filter(|_| has_columns) {
+                if let Some(verdict) = self.verdicts[group as usize] {
+                    decided.push(Some(verdict));
+                    continue;
+                }
+                let group = self.stats.groups[group as usize];
+                (severity, service) = (group.severity, group.service);
             }
-            let service = names.service(row.service).unwrap_or_default();
-            let times = (row.key.time, row.key.time);
-            let head = Head { group: Some((row.severity, service)), times, pattern: Some(row.pattern) };
+            let (times, pattern) = known(at);
+            let head =
+                Head { group: Some((severity, names.service(service).unwrap_or_default())), times, pattern };
             decided.push(match has_columns {
                 true => self.matcher.decide(&head, &OfRow { numbers: &self.numbers, row: at }),
                 false => self.matcher.decide(&head, &()),

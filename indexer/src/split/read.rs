@@ -6,9 +6,12 @@ use super::words::Words;
 use super::{counts, ids};
 use crate::block::{self, Names};
 use crate::codec::{Unpacker, damaged};
+use crate::columns::{BlockStats, Group, Parts};
+use crate::seal::BlockInfo;
 use crate::set::BlockSet;
 use logweir_base::dir::{Dir, File, read_exact_at};
 use logweir_base::query::Candidates;
+use logweir_base::time::Timestamp;
 use logweir_base::varint::take;
 use std::io;
 use std::ops::Range;
@@ -35,22 +38,60 @@ pub(crate) struct StatsTable {
     bytes: Vec<u8>,
     /// Where each entry begins.
     starts: Vec<u32>,
+    /// The groups of all blocks of a run together, and the times of its lines.
+    runs: Vec<RunTotals>,
+}
+
+/// What is known of all lines of a run together.
+#[derive(Debug, Default)]
+pub(crate) struct RunTotals {
+    pub(crate) groups: Vec<Group>,
+    pub(crate) times: (Timestamp, Timestamp),
+}
+
+impl RunTotals {
+    /// Of blocks with this statistics and times; `None` when one cannot be read.
+    pub(crate) fn of<'a>(blocks: impl Iterator<Item = (&'a [u8], &'a BlockInfo)>) -> Option<Self> {
+        let mut totals = Self { groups: Vec::new(), times: (Timestamp::MAX, Timestamp::MIN) };
+        let mut stats = BlockStats::default();
+        for (mut entry, info) in blocks {
+            stats.read(&mut entry, Parts::All)?;
+            totals.times = (totals.times.0.min(info.min_time), totals.times.1.max(info.max_time));
+            for group in &stats.groups {
+                let same = |it: &&mut Group| (it.severity, it.service) == (group.severity, group.service);
+                match totals.groups.iter_mut().find(same) {
+                    Some(known) => known.rows = known.rows.checked_add(group.rows)?,
+                    None => totals.groups.push(*group),
+                }
+            }
+        }
+        Some(totals)
+    }
 }
 
 impl StatsTable {
-    fn of(bytes: Vec<u8>, blocks: usize) -> io::Result<Self> {
-        let mut starts = Vec::with_capacity(blocks);
+    fn of(bytes: Vec<u8>, blocks: &[BlockInfo], runs: &[Range<usize>]) -> io::Result<Self> {
+        let mut starts = Vec::with_capacity(blocks.len());
         let mut rest = bytes.as_slice();
         while !rest.is_empty() {
             starts.push((bytes.len() - rest.len()) as u32);
             let len = take(&mut rest).and_then(|len| usize::try_from(len).ok());
             rest = len.and_then(|len| rest.get(len..)).ok_or_else(|| damaged("statistics cut short"))?;
         }
-        if starts.len() == blocks {
-            Ok(Self { bytes, starts })
-        } else {
-            Err(damaged("statistics of another number of blocks"))
+        if starts.len() != blocks.len() {
+            return Err(damaged("statistics of another number of blocks"));
         }
+        let of_run = |run: &Range<usize>| {
+            RunTotals::of(run.clone().map(|block| (&bytes[starts[block] as usize..], &blocks[block])))
+        };
+        let runs = runs.iter().map(of_run).collect::<Option<_>>();
+        let runs = runs.ok_or_else(|| damaged("statistics of a block cut short"))?;
+        Ok(Self { bytes, starts, runs })
+    }
+
+    /// Of all blocks of a run.
+    pub(crate) fn of_run(&self, run: usize) -> &RunTotals {
+        &self.runs[run]
     }
 
     /// The entries from the one of `block` on.
@@ -170,7 +211,7 @@ impl SplitReader {
         if crc32c::crc32c(&bytes) != self.meta.stats_crc {
             return Err(damaged("statistics are not what was written"));
         }
-        let stats = StatsTable::of(bytes, self.block_count())?;
+        let stats = StatsTable::of(bytes, &self.meta.blocks, &self.runs)?;
         Ok(self.stats.get_or_init(|| stats))
     }
 
