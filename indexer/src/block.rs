@@ -28,14 +28,14 @@ pub(crate) enum Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    fn source(self, number: u32) -> Option<&'a (SourceId, Arc<Resource>)> {
+    pub(crate) fn source(self, number: u32) -> Option<&'a (SourceId, Arc<Resource>)> {
         match self {
             Self::Run(names) => names.sources.get(number as usize),
             Self::Split(meta, run) => meta.names.sources.get(*run.sources.get(number as usize)? as usize),
         }
     }
 
-    fn service(self, number: u32) -> Option<&'a str> {
+    pub(crate) fn service(self, number: u32) -> Option<&'a str> {
         match self {
             Self::Run(names) => names.services.get(number as usize).map(|name| &**name),
             Self::Split(meta, run) => {

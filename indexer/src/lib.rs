@@ -8,6 +8,7 @@
 mod block;
 mod codec;
 mod config;
+mod deletion;
 mod distinct;
 mod indexer;
 mod keeper;
@@ -15,6 +16,8 @@ mod line;
 mod manifest;
 mod open;
 mod patterns;
+mod purge;
+mod rewrite;
 mod rows;
 mod seal;
 mod search;
@@ -27,6 +30,7 @@ mod tail;
 mod tests;
 
 pub use config::IndexerConfig;
+pub use deletion::{DeletionState, DeletionStatus};
 pub use indexer::Indexer;
 pub use line::{Hit, LineKey};
 pub use patterns::{Pattern, PatternStats, TREND_HOURS};

@@ -8,7 +8,7 @@ use crate::rows::{Row, RowWriter};
 use logweir_base::batch::LineMeta;
 use logweir_base::frame::Resource;
 use logweir_base::ids::SourceId;
-use logweir_base::parse::{Parser, Terms};
+use logweir_base::parse::{Parser, RecordView, Terms};
 use logweir_base::query::Candidates;
 use logweir_base::time::Timestamp;
 use std::collections::BTreeMap;
@@ -70,7 +70,8 @@ impl SealedBlock {
         }
     }
 
-    fn bytes(&self) -> usize {
+    /// Memory it holds, nearly.
+    pub(crate) fn bytes(&self) -> usize {
         let hashes = size_of_val(&*self.words) + size_of_val(&*self.ids);
         size_of::<Self>() + self.frame.len() + self.rows.len() + hashes
     }
@@ -129,9 +130,20 @@ impl Sealer {
         let of_batch = &lines.records[line.line as usize];
         let text = lines.raw_of(of_batch);
         let mut row = batch.row(line.line);
-        row.at = u32::try_from(self.text.len()).expect("a block is cut long before 4 GiB");
         row.source = numbers.source;
         row.service = numbers.services[usize::from(of_batch.service)];
+        self.push(row, text, &batch.view(line.line));
+    }
+
+    /// Whether a block of this size is there to be cut.
+    pub(crate) fn is_full(&self, block_bytes: usize) -> bool {
+        self.text.len() >= block_bytes && !self.rows.is_empty()
+    }
+
+    /// Adds a line, which is not before the ones that were added since the last cut. Its row numbers into the run's names; its
+    /// place in the block is found here.
+    pub(crate) fn push(&mut self, mut row: Row, text: &[u8], view: &RecordView<'_>) {
+        row.at = u32::try_from(self.text.len()).expect("a block is cut long before 4 GiB");
         // Parts of one line follow each other without a break; anything else is a line of its own for `zstdcat`.
         row.separated = !row.meta.has(LineMeta::PART) && text.last() != Some(&b'\n');
         self.text.extend_from_slice(text);
@@ -139,11 +151,12 @@ impl Sealer {
             self.text.push(b'\n');
         }
         self.rows.push(row);
-        self.terms.add(&batch.view(line.line), &mut self.parser);
+        self.terms.add(view, &mut self.parser);
         self.terms.words.drain(..).for_each(|hash| self.words.insert(hash));
     }
 
-    fn cut(&mut self) -> SealedBlock {
+    /// Makes a block of what was added, which is something.
+    pub(crate) fn cut(&mut self) -> SealedBlock {
         let frame = self.packer.pack(&self.text);
         let rows = self.writer.write(&self.rows, &mut self.packer);
         let len = |bytes: &[u8]| u32::try_from(bytes.len()).expect("a block is cut long before 4 GiB");
