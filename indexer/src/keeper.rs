@@ -11,6 +11,7 @@ use crate::split::write::{self, Head};
 use crate::split::{Split, file_name, format, merge};
 use crate::store::{Commit, Shared, State};
 use crate::tail::ToWrite;
+use logweir_base::ids::Position;
 use logweir_base::query::Query;
 use logweir_base::time::Timestamp;
 use std::io;
@@ -107,7 +108,10 @@ fn run(shared: &Shared, job: Job) {
 
 /// The split file first, then the manifest: R10. Without lines only the position is committed.
 fn write_split(shared: &Shared, to_write: &ToWrite) -> io::Result<()> {
-    let (first, last) = (to_write.first, to_write.last);
+    // A deletion is known from its record or from the manifest: were its position the split's, and the manifest's append torn,
+    // the split would stand for it and nobody would know of it.
+    let to = to_write.last;
+    let (first, last) = (to_write.first, if to_write.deletion.is_some() { Position(to.0 - 1) } else { to });
     let mut info = None;
     if !to_write.runs.is_empty() {
         let lines = to_write.runs.iter().map(|run| run.lines).sum::<u64>();
@@ -118,7 +122,7 @@ fn write_split(shared: &Shared, to_write: &ToWrite) -> io::Result<()> {
     }
     let written = u64::from(info.is_some());
     let deletion = to_write.deletion.clone();
-    shared.commit(Commit { add: info, position: Some(last), deletion, ..Commit::default() })?;
+    shared.commit(Commit { add: info, position: Some(to), deletion, ..Commit::default() })?;
     if written > 0 {
         // What stays of earlier states is removed with the next one.
         let _ = patterns::remove_before(&shared.dir, last);

@@ -23,7 +23,7 @@ fn scenario() -> Vec<Arc<Entry>> {
 
 /// Applies until something fails. Returns the last position that was said to be committed: the journal may have let
 /// go of all up to it.
-fn live(dir: SharedDir, config: &IndexerConfig, entries: &[Arc<Entry>]) -> Position {
+pub(super) fn live(dir: SharedDir, config: &IndexerConfig, entries: &[Arc<Entry>]) -> Position {
     let mut released = Position(0);
     let Ok(mut indexer) = Indexer::open(dir, JOURNAL, config.clone()) else {
         return released;
@@ -55,7 +55,7 @@ fn recover(
 }
 
 /// What may survive: nothing, everything, and as many random subsets as there are `seeds`.
-fn survivals(seeds: u64) -> impl Iterator<Item = Survival> {
+pub(super) fn survivals(seeds: u64) -> impl Iterator<Item = Survival> {
     [Survival::Nothing, Survival::Everything].into_iter().chain((0..seeds).map(Survival::Random))
 }
 
