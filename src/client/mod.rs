@@ -1,12 +1,14 @@
-//! The commands that ask a server: `search`, `trace`, `tail`, `patterns`, `status`. They speak HTTP only, read answers line by line in
+//! The commands that ask a server: `search`, `trace`, `tail`, `patterns`, `delete`, `status`. They speak HTTP only, read answers line by line in
 //! constant memory, and judge whether an answer is whole.
 
+mod delete;
 mod hit;
 mod patterns;
 mod request;
 mod status;
 mod view;
 
+pub use delete::{Deletion, Intent, Until, delete, status as deletions};
 pub use patterns::{PatternsOf, patterns};
 pub use request::{Ask, ClientError, Server};
 pub use status::{

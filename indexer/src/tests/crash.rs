@@ -55,7 +55,7 @@ fn recover(
 }
 
 /// What may survive: nothing, everything, and as many random subsets as there are `seeds`.
-pub(super) fn survivals(seeds: u64) -> impl Iterator<Item = Survival> {
+fn survivals(seeds: u64) -> impl Iterator<Item = Survival> {
     [Survival::Nothing, Survival::Everything].into_iter().chain((0..seeds).map(Survival::Random))
 }
 
