@@ -156,6 +156,26 @@ fn lines_that_arrive_after_a_deletion_stay() {
     assert_eq!(found, expected, "exactly the last ones");
 }
 
+/// Killed as soon as the deletion was promised, and once more on the way: it is carried out all the same.
+#[test]
+fn a_deletion_that_was_promised_survives_kills() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (log, data) = (dir.path().join("app.log"), dir.path().join("data"));
+    two_users(&log, 0..400);
+    let mut server = Server::start(dir.path(), &["--tail", common::path_text(&log)]);
+    wait_for("all lines", || (server.count("*") == 800).then_some(()));
+    let url = format!("http://127.0.0.1:{}", server.http);
+    let (code, said, errors) = logweir(&["delete", "--server", &url, "--yes", &of(ALICE)]);
+    assert_eq!(code, Some(0), "{said}{errors}");
+    server.process.kill();
+    server.restart_unready();
+    server.process.kill();
+    server.restart();
+    let (code, said, errors) = logweir(&["delete", "--server", &url, "--status", "--wait"]);
+    assert!(code == Some(0) && said.matches("done").count() == 1, "{said}{errors}");
+    check_gone(&server, &data);
+}
+
 /// What must not be done over HTTP.
 #[test]
 fn what_cannot_be_deleted_is_refused() {

@@ -87,12 +87,21 @@ impl Judge {
         for run in 0..reader.run_count() {
             for index in reader.blocks_of(run).filter(|&index| candidates.contains(index)) {
                 let block = reader.block(run, index, &mut self.unpacker)?;
+                if self.rules_out(&block) {
+                    continue;
+                }
                 if block.rows.iter().any(|row| self.goes(&block, row, reader.names(run))) {
                     return Ok(true);
                 }
             }
         }
         Ok(false)
+    }
+
+    /// Whether the text of a block shows that no line in it matches.
+    fn rules_out(&self, block: &Block) -> bool {
+        let filter = self.matcher.prefilter();
+        filter.is_some_and(|filter| !filter.is_match(&block.text)) && !block.hides_words()
     }
 
     fn goes(&mut self, block: &Block, row: &Row, names: Names<'_>) -> bool {
