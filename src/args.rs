@@ -51,6 +51,9 @@ pub enum Command {
     /// List the patterns of messages: how often, since when, how lately, a sample, a trend.
     #[command(after_long_help = PATTERNS_EXAMPLES)]
     Patterns(PatternsArgs),
+    /// Remove every line that a query finds, for ever: from the index, the patterns and the journal.
+    #[command(after_long_help = DELETE_EXAMPLES)]
+    Delete(DeleteArgs),
     /// Show what is understood of each line of a file, without a server: layout, time, level, message, ids, exception.
     #[command(after_long_help = PARSE_EXAMPLES)]
     Parse(ParseArgs),
@@ -259,6 +262,42 @@ pub struct PatternsArgs {
     pub query: Vec<String>,
 }
 
+const DELETE_EXAMPLES: &str = "\
+Examples:
+  logweir delete --dry-run 'user:u104829'            which lines would go
+  logweir delete 'user:u104829'                      says how many, asks, and begins
+  logweir delete --yes --wait 'user:u104829'         for scripts: ends when no file has the lines any more
+  logweir delete --status                            how far deletions are
+
+What has arrived until then goes, later lines stay. Done means: no file below the data directory has the lines. Not touched are
+the logged files themselves, what sinks have written elsewhere, and backups.";
+
+/// Arguments of `delete`.
+#[derive(Debug, ClapArgs)]
+pub struct DeleteArgs {
+    /// Where to delete.
+    #[command(flatten)]
+    pub server: ServerArgs,
+    /// Say how many lines it would be, show some, and do nothing.
+    #[arg(long, conflicts_with_all = ["yes", "wait"])]
+    pub dry_run: bool,
+    /// Do not ask.
+    #[arg(long)]
+    pub yes: bool,
+    /// Go on until it is done; exit code 1 when it cannot be.
+    #[arg(long)]
+    pub wait: bool,
+    /// Show how far deletions are, or the one of this id.
+    #[arg(long, value_name = "ID", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["query", "yes", "dry_run"])]
+    pub status: Option<String>,
+    /// How --status shows them: text for people, or one JSON object a deletion.
+    #[arg(short, long, value_enum, env = "LOGWEIR_OUTPUT", default_value_t = Show::Text)]
+    pub output: Show,
+    /// What to remove; several words are joined with blanks. After `--` it may begin with a minus sign.
+    #[arg(required_unless_present = "status", value_name = "QUERY")]
+    pub query: Vec<String>,
+}
+
 const PARSE_EXAMPLES: &str = "\
 Examples:
   logweir parse /var/log/myapp/app.log | head -40
@@ -394,6 +433,10 @@ mod tests {
             "logweir tail *",
             "logweir tail --rate 0 -o raw a b",
             "logweir patterns --since 1h --limit 5 -o json level:error",
+            "logweir delete --dry-run user:u1 OR user:u2",
+            "logweir delete --server http://h:1 --yes --wait user:u1",
+            "logweir delete --status",
+            "logweir delete --status 0a0b0c0d --wait -o json",
             "logweir parse --explain --zone UTC -o text app.log",
             "logweir gen --lines 10 --seed 1 --rate 5 dir",
             "logweir validate a.toml b.toml",
@@ -414,6 +457,8 @@ mod tests {
             "logweir search",
             "logweir gen --lines x --seed 1 d",
             "logweir gen d",
+            "logweir delete",
+            "logweir delete --dry-run --yes x",
         ] {
             assert_eq!(parse(line).expect_err("refused").exit_code(), 2, "{line}");
         }

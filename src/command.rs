@@ -1,11 +1,11 @@
 //! From arguments to exit code: one function a command.
 
 use crate::args::{
-    Args, Command, GenArgs, ParseArgs, PatternsArgs, RunArgs, SearchArgs, StatusArgs, TailArgs, TraceArgs,
-    ValidateArgs,
+    Args, Command, DeleteArgs, GenArgs, ParseArgs, PatternsArgs, RunArgs, SearchArgs, StatusArgs, TailArgs,
+    TraceArgs, ValidateArgs,
 };
 use crate::backup::{self, Copied};
-use crate::client::{self, ClientError, Search, Server};
+use crate::client::{self, ClientError, Intent, Search, Server, Until};
 use crate::config::{self, Config, Exposure};
 use crate::demo;
 use crate::doctor;
@@ -63,6 +63,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Tail(args) => tail(&args),
         Command::Status(args) => status(&args),
         Command::Patterns(args) => patterns(&args),
+        Command::Delete(args) => delete(&args),
         Command::Parse(args) => understood(&args),
         Command::Gen(args) => generate(&args),
         Command::Validate(args) => validate(&args),
@@ -108,6 +109,23 @@ fn patterns(args: &PatternsArgs) -> Result<(), Failure> {
         limit: args.limit,
     };
     ask(&args.server.server, |server| client::patterns(server, &wanted, args.output, &mut Screen::stdout()))
+}
+
+fn delete(args: &DeleteArgs) -> Result<(), Failure> {
+    let until = if args.wait { Until::Ended } else { Until::Told };
+    let intent = match (args.dry_run, args.yes) {
+        (true, _) => Intent::DryRun,
+        (false, true) => Intent::Remove,
+        (false, false) => Intent::Ask,
+    };
+    let (url, query) = (&args.server.server, args.query.join(" "));
+    ask(url, |server| match args.status.as_deref() {
+        Some(id) => {
+            let id = Some(id).filter(|id| !id.is_empty());
+            client::deletions(server, id, until, args.output, &mut Screen::stdout())
+        }
+        None => client::delete(server, &query, intent, until, &mut Screen::stdout()),
+    })
 }
 
 fn understood(args: &ParseArgs) -> Result<(), Failure> {

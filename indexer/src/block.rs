@@ -48,7 +48,7 @@ impl<'a> Names<'a> {
         }
     }
 
-    fn source(self, number: u32) -> Option<&'a (SourceId, Arc<Resource>)> {
+    pub(crate) fn source(self, number: u32) -> Option<&'a (SourceId, Arc<Resource>)> {
         match self {
             Self::Run(names) => names.sources.get(number as usize),
             Self::Split(meta, run) => meta.names.sources.get(*run.sources.get(number as usize)? as usize),

@@ -1,6 +1,7 @@
 //! The follower: takes records from the journal, keeps the tail, and has splits written of it.
 
 use crate::config::IndexerConfig;
+use crate::deletion::Deletion;
 use crate::keeper;
 use crate::seal::Sealer;
 use crate::store::{Shared, Store};
@@ -77,7 +78,7 @@ impl Indexer {
         let waited = shared.work.wait_timeout(state, RETRY_AFTER);
         let (mut state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
         if timeout.timed_out() {
-            (state.write_failed, state.remove_failed) = (false, false);
+            state.try_again();
             drop(state);
             shared.work.notify_all();
         }
@@ -109,8 +110,7 @@ impl Indexer {
     fn work(&self, retry: Retry) {
         let shared = &self.store.0;
         if retry == Retry::Now {
-            let mut state = shared.state();
-            (state.write_failed, state.remove_failed) = (false, false);
+            shared.state().try_again();
         }
         match self.workers {
             Workers::None(_) => keeper::work_off(shared),
@@ -155,11 +155,19 @@ impl Follower for Indexer {
         self.make_room()?;
         let shared = &self.store.0;
         let patterns = shared.patterns().assign(entry);
-        let state = || shared.patterns().encode().into();
-        let to_seal = shared.state().tail.apply(entry, patterns, &shared.config, state);
+        let known = || shared.patterns().encode().into();
+        let deletion = Deletion::of(entry);
+        let is_deletion = deletion.is_some();
+        let to_seal = {
+            let mut state = shared.state();
+            match deletion {
+                Some(deletion) => state.tail.delete(entry, deletion, known()),
+                None => state.tail.apply(entry, patterns, &shared.config, known),
+            }
+        };
         shared.applied.notify_all();
         let is_tick = matches!(entry.body, EntryBody::Tick(_));
-        if to_seal.is_some() || is_tick {
+        if to_seal.is_some() || is_tick || is_deletion {
             self.seal(to_seal);
             self.work(if is_tick { Retry::Now } else { Retry::Later });
         }

@@ -6,9 +6,11 @@
 //! builds the same store; a search's deadline is a span, not a time of day.
 
 mod block;
+mod blocks;
 mod codec;
 mod columns;
 mod config;
+mod deletion;
 mod distinct;
 mod indexer;
 mod keeper;
@@ -16,6 +18,8 @@ mod line;
 mod manifest;
 mod open;
 mod patterns;
+mod purge;
+mod rewrite;
 mod rows;
 mod seal;
 mod search;
@@ -28,6 +32,7 @@ mod tail;
 mod tests;
 
 pub use config::IndexerConfig;
+pub use deletion::{DeletionState, DeletionStatus};
 pub use indexer::Indexer;
 pub use line::{Hit, LineKey};
 pub use patterns::{Pattern, PatternStats, TREND_HOURS};

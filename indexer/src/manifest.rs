@@ -8,7 +8,8 @@
 //! 16  records:
 //!       length  4   of the payload
 //!       crc32c  4   of the payload
-//!       payload     JSON {"add": [splits], "remove": [file names], "position": n, "journal": id, "lines": n}
+//!       payload     JSON {"add": [splits], "remove": [file names], "position": n, "journal": id, "lines": n,
+//!                   "deletions": [those that are new or have changed]}
 //! ```
 //! `lines` are those of all splits after the record, a self-check. Every [`ENTRIES_MAX`] records the file is written
 //! anew with one record (`manifest.tmp`, sync, rename, directory sync).
@@ -16,10 +17,14 @@
 //! At open the records are replayed. When the file ends cleanly, it is believed: what it does not name is an orphan
 //! and goes. When it does not (a torn append, a lost or damaged file), the split files complete it: each split is
 //! durable before it is named, so every whole file counts unless the readable records removed it or another split
-//! contains it, in which case it is the input of a merge. Files that cannot be read are then set aside, not removed.
+//! contains it, in which case it is the input of a merge. Of files for the same records, before and after a deletion, the one
+//! counts that the records name, else the one that was written last. Files that cannot be read are then set aside, not removed.
+//!
+//! When a deletion ends the file is written anew, since earlier records hold the query.
 
+use crate::deletion::Deletion;
 use crate::split::write::tmp;
-use crate::split::{EXTENSION, SplitInfo};
+use crate::split::{EXTENSION, SplitInfo, generation};
 use logweir_base::dir::{File, SharedDir, read_exact_at, write_whole};
 use logweir_base::ids::{JournalId, Position};
 use serde::{Deserialize, Serialize};
@@ -34,6 +39,8 @@ const HEAD_BYTES: usize = 16;
 const ENTRIES_MAX: usize = 1000;
 /// Suffix of split files that were set aside because they cannot be read.
 const ASIDE: &str = ".bad";
+/// Deletions remembered after their end; the oldest goes first.
+const ENDED_MAX: usize = 1000;
 
 /// One record.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -43,6 +50,8 @@ struct Change {
     position: Position,
     journal: JournalId,
     lines: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    deletions: Vec<Deletion>,
 }
 
 /// The open manifest. One owner writes it.
@@ -55,6 +64,8 @@ pub(crate) struct Manifest {
     position: Option<Position>,
     /// By position.
     splits: Vec<SplitInfo>,
+    /// By position.
+    deletions: Vec<Deletion>,
 }
 
 /// Why a commit failed.
@@ -74,6 +85,7 @@ struct Contents {
     last: Option<(JournalId, Position)>,
     splits: Vec<SplitInfo>,
     removed: BTreeSet<String>,
+    deletions: Vec<Deletion>,
 }
 
 impl Manifest {
@@ -92,9 +104,10 @@ impl Manifest {
         remove_orphans(&dir, &contents.splits)?;
         contents.splits.sort_by_key(|split| split.first);
         let position = contents.last.map(|(_, position)| position);
-        let (end, entries, splits) = (contents.end, contents.entries, contents.splits);
-        let mut manifest = Self { dir, file: None, end, entries, journal, position, splits };
-        if contents.clean {
+        let clean = contents.clean;
+        let Contents { end, entries, splits, deletions, .. } = contents;
+        let mut manifest = Self { dir, file: None, end, entries, journal, position, splits, deletions };
+        if clean {
             manifest.file = Some(manifest.dir.open(NAME)?);
         } else if manifest.position.is_some() {
             manifest.rewrite()?;
@@ -116,12 +129,19 @@ impl Manifest {
         &self.splits
     }
 
-    /// Commits: `add` replaces the splits named in `remove`; all up to `position` is in splits now.
+    /// All deletions that are remembered, by position.
+    pub(crate) fn deletions(&self) -> &[Deletion] {
+        &self.deletions
+    }
+
+    /// Commits: `add` replaces the splits named in `remove`; all up to `position` is in splits now; `deletion` is new or has
+    /// changed.
     pub(crate) fn commit(
         &mut self,
         add: Option<SplitInfo>,
         remove: &[String],
         position: Position,
+        deletion: Option<Deletion>,
     ) -> Result<(), CommitError> {
         let mut splits = self.splits.clone();
         splits.retain(|split| !remove.contains(&split.name));
@@ -129,9 +149,11 @@ impl Manifest {
         splits.sort_by_key(|split| split.first);
         let lines = splits.iter().map(|split| split.lines).sum();
         let add = add.into_iter().collect();
-        let change = Change { add, remove: remove.to_vec(), position, journal: self.journal, lines };
+        let (remove, deletions) = (remove.to_vec(), deletion.into_iter().collect());
+        let change = Change { add, remove, position, journal: self.journal, lines, deletions };
         self.append(&change)?;
         self.splits = splits;
+        change.deletions.into_iter().for_each(|deletion| put(&mut self.deletions, deletion));
         self.position = Some(position);
         if self.entries >= ENTRIES_MAX {
             // The append has committed; a full disk may put off the tidying.
@@ -141,6 +163,25 @@ impl Manifest {
             }
         }
         Ok(())
+    }
+
+    /// Commits the end of a deletion, and leaves nothing of its query in the file.
+    pub(crate) fn end(&mut self, deletion: Deletion) -> Result<(), CommitError> {
+        let mut deletions = self.deletions.clone();
+        put(&mut deletions, deletion);
+        while deletions.iter().filter(|it| !it.is_pending()).count() > ENDED_MAX {
+            let oldest = deletions.iter().position(|it| !it.is_pending()).expect("just counted");
+            deletions.remove(oldest);
+        }
+        let before = std::mem::replace(&mut self.deletions, deletions);
+        match self.rewrite() {
+            Ok(()) => Ok(()),
+            Err(e) if e.kind() == io::ErrorKind::StorageFull => {
+                self.deletions = before;
+                Err(CommitError::Retry(e))
+            }
+            Err(e) => Err(CommitError::Fatal(e)),
+        }
     }
 
     fn append(&mut self, change: &Change) -> Result<(), CommitError> {
@@ -166,8 +207,9 @@ impl Manifest {
             return self.rewrite_as(&[]);
         };
         let lines = self.splits.iter().map(|split| split.lines).sum();
-        let add = self.splits.clone();
-        self.rewrite_as(&encode(&Change { add, remove: Vec::new(), position, journal: self.journal, lines }))
+        let (add, remove, deletions) = (self.splits.clone(), Vec::new(), self.deletions.clone());
+        let change = Change { add, remove, position, journal: self.journal, lines, deletions };
+        self.rewrite_as(&encode(&change))
     }
 
     fn rewrite_as(&mut self, records: &[u8]) -> io::Result<()> {
@@ -186,8 +228,17 @@ impl Contents {
         self.splits.retain(|split| !change.remove.contains(&split.name));
         self.removed.extend(change.remove);
         self.splits.extend(change.add);
+        change.deletions.into_iter().for_each(|deletion| put(&mut self.deletions, deletion));
         self.last = Some((change.journal, change.position));
         self.entries += 1;
+    }
+}
+
+/// Puts a deletion in its place, in that of its earlier state if there is one.
+fn put(deletions: &mut Vec<Deletion>, deletion: Deletion) {
+    match deletions.binary_search_by_key(&deletion.position, |it| it.position) {
+        Ok(at) => deletions[at] = deletion,
+        Err(at) => deletions.insert(at, deletion),
     }
 }
 
@@ -211,8 +262,8 @@ fn encode(change: &Change) -> Vec<u8> {
 }
 
 fn read(dir: &SharedDir) -> io::Result<Contents> {
-    let (splits, removed) = (Vec::new(), BTreeSet::new());
-    let mut contents = Contents { end: 0, entries: 0, clean: false, last: None, splits, removed };
+    let (splits, removed, deletions) = (Vec::new(), BTreeSet::new(), Vec::new());
+    let mut contents = Contents { end: 0, entries: 0, clean: false, last: None, splits, removed, deletions };
     let file = match dir.open(NAME) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(contents),
         file => file?,
@@ -264,9 +315,9 @@ fn take(rest: &mut &[u8]) -> Option<Change> {
 /// Adds the whole split files that the readable records do not know.
 fn complete(dir: &SharedDir, contents: &mut Contents, notes: &mut Vec<String>) -> io::Result<()> {
     let names = dir.list()?;
-    let known = |contents: &Contents, name: &String| contents.splits.iter().any(|split| split.name == *name);
+    let known: BTreeSet<_> = contents.splits.iter().map(|split| split.name.clone()).collect();
     for name in names.iter().filter(|name| name.ends_with(EXTENSION)) {
-        if known(contents, name) || contents.removed.contains(name) {
+        if known.contains(name) || contents.removed.contains(name) {
             continue;
         }
         match SplitInfo::of_file(dir, name) {
@@ -283,8 +334,14 @@ fn complete(dir: &SharedDir, contents: &mut Contents, notes: &mut Vec<String>) -
         }
     }
     let all = contents.splits.clone();
-    let is_input = |split: &SplitInfo| all.iter().any(|it| it.name != split.name && it.contains(split));
-    contents.splits.retain(|split| !is_input(split));
+    let rank = |split: &SplitInfo| {
+        (known.contains(&split.name) && names.contains(&split.name), generation(&split.name))
+    };
+    // Files for the same records contain each other, and one of them has to stay.
+    let replaces = |it: &SplitInfo, split: &SplitInfo| {
+        it.name != split.name && it.contains(split) && (!split.contains(it) || rank(it) > rank(split))
+    };
+    contents.splits.retain(|split| !all.iter().any(|it| replaces(it, split)));
     if contents.last.is_some() {
         notes.push("the manifest was torn or lost and has been completed from the split files".to_owned());
     }
@@ -303,7 +360,8 @@ fn remove_leftovers(dir: &SharedDir) -> io::Result<()> {
     Ok(())
 }
 
-fn remove_orphans(dir: &SharedDir, splits: &[SplitInfo]) -> io::Result<()> {
+/// Removes the split files that are none of `splits`.
+pub(crate) fn remove_orphans(dir: &SharedDir, splits: &[SplitInfo]) -> io::Result<()> {
     for name in dir.list()? {
         if name.ends_with(EXTENSION) && !splits.iter().any(|split| split.name == name) {
             dir.remove(&name)?;

@@ -17,13 +17,16 @@
 
 use logweir_base::dir::{SharedDir, read_exact_at, write_whole};
 use logweir_base::entry::{Entry, EntryBody};
+use logweir_base::frame::Resource;
 use logweir_base::ids::Position;
-use logweir_base::parse::{Parser, Severity};
+use logweir_base::parse::{Parser, RecordView, Severity};
 use logweir_base::pattern::{Miner, PatternId};
+use logweir_base::query::{Matcher, Query};
 use logweir_base::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::sync::Arc;
 
 const PREFIX: &str = "patterns-";
 const MAGIC: &[u8; 8] = b"LWPATTN\n";
@@ -151,6 +154,50 @@ impl Patterns {
         self.stats.retain(|_, stats| stats.last >= oldest);
     }
 
+    /// Patterns that may have text of records which the query finds.
+    pub(crate) fn suspects(&self, suspicion: &Suspicion) -> Vec<PatternId> {
+        let of_template = self.miner.templates().filter(|(_, text)| suspicion.is_of_words(text.as_bytes()));
+        let of_sample = self.stats.iter().filter(|(id, stats)| suspicion.is_of_sample(**id, stats));
+        of_template.map(|(id, _)| id).chain(of_sample.map(|(&id, _)| id)).collect()
+    }
+
+    /// Records of each pattern so far.
+    pub(crate) fn counts(&self) -> BTreeMap<PatternId, u64> {
+        self.stats.iter().map(|(&id, stats)| (id, stats.count)).collect()
+    }
+
+    /// A pattern that has got records since `counts` is not forgotten; it shows its template for want of a sample.
+    pub(crate) fn keep_growing(
+        &self,
+        fates: &mut BTreeMap<PatternId, Fate>,
+        counts: &BTreeMap<PatternId, u64>,
+    ) {
+        for (id, fate) in fates.iter_mut().filter(|(_, fate)| **fate == Fate::Forgotten) {
+            let grows = self.stats.get(id).is_some_and(|stats| Some(&stats.count) != counts.get(id));
+            if let Some(template) = self.miner.template(*id).filter(|_| grows) {
+                *fate = Fate::shows("", template.as_bytes());
+            }
+        }
+    }
+
+    /// Forgets patterns, and changes what others show.
+    pub(crate) fn purge(&mut self, fates: &BTreeMap<PatternId, Fate>) {
+        let mut forgotten = BTreeSet::new();
+        for (&id, fate) in fates {
+            match (fate, self.stats.get_mut(&id)) {
+                (Fate::Forgotten, _) => {
+                    forgotten.insert(id);
+                    self.stats.remove(&id);
+                }
+                (Fate::Shows { service, sample }, Some(stats)) => {
+                    (stats.service, stats.sample) = (service.clone(), sample.clone());
+                }
+                (Fate::Shows { .. }, None) => {}
+            }
+        }
+        self.miner.forget(&forgotten);
+    }
+
     /// The whole state.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let miner = self.miner.encode();
@@ -186,6 +233,30 @@ pub(crate) fn write(dir: &SharedDir, position: Position, state: &[u8]) -> io::Re
     write_whole(dir.as_ref(), &file_name(position), state)
 }
 
+/// Changes the state on disk, of which `change` says whether it has; earlier states go. One that is damaged goes as well, since
+/// nobody can say what it holds.
+pub(crate) fn change_state(
+    dir: &SharedDir,
+    committed: Position,
+    change: impl FnOnce(&mut Patterns) -> bool,
+) -> io::Result<()> {
+    let Some(position) = positions(dir)?.into_iter().filter(|&at| at <= committed).max() else {
+        return Ok(());
+    };
+    let name = file_name(position);
+    let file = dir.open(&name)?;
+    let bytes = read_exact_at(file.as_ref(), 0, usize::try_from(file.len()?).map_err(io::Error::other)?)?;
+    match Patterns::decode(&bytes) {
+        Some(mut patterns) => {
+            if change(&mut patterns) {
+                write(dir, position, &patterns.encode())?;
+            }
+        }
+        None => dir.remove(&name)?,
+    }
+    remove_before(dir, position)
+}
+
 /// Removes the states of positions before the one of `position`.
 pub(crate) fn remove_before(dir: &SharedDir, position: Position) -> io::Result<()> {
     let stale = positions(dir)?.into_iter().filter(|&at| at < position);
@@ -209,6 +280,45 @@ fn file_name(position: Position) -> String {
 
 fn sample_of(record: &[u8]) -> String {
     String::from_utf8_lossy(&record[..record.len().min(SAMPLE_BYTES_MAX)]).into_owned()
+}
+
+/// What becomes of a pattern when records are deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// No record is left.
+    Forgotten,
+    /// It shows this.
+    Shows { service: String, sample: String },
+}
+
+impl Fate {
+    /// It shows this record.
+    pub(crate) fn shows(service: &str, record: &[u8]) -> Self {
+        Self::Shows { service: service.to_owned(), sample: sample_of(record) }
+    }
+}
+
+/// Tells whether a text may be of a record that a query finds, though it is only the beginning of one, or its words.
+pub(crate) struct Suspicion {
+    matcher: Matcher,
+    resource: Arc<Resource>,
+}
+
+impl Suspicion {
+    pub(crate) fn new(query: &Query) -> Self {
+        Self { matcher: Matcher::new(query), resource: Arc::default() }
+    }
+
+    fn is_of_words(&self, text: &[u8]) -> bool {
+        self.matcher.prefilter().is_some_and(|filter| filter.is_match(text))
+    }
+
+    fn is_of_sample(&self, pattern: PatternId, stats: &PatternStats) -> bool {
+        let PatternStats { first: time, severity, ref service, ref sample, .. } = *stats;
+        let (text, resource, layout) = (sample.as_bytes(), &self.resource, Default::default());
+        let view = RecordView { text, time, severity, service, resource, layout, pattern };
+        self.is_of_words(text) || self.matcher.clone().matches(&view)
+    }
 }
 
 impl PatternStats {

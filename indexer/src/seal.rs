@@ -80,7 +80,8 @@ impl SealedBlock {
         }
     }
 
-    fn bytes(&self) -> usize {
+    /// Memory it holds, nearly.
+    pub(crate) fn bytes(&self) -> usize {
         let hashes = size_of_val(&*self.words) + size_of_val(&*self.counts) + size_of_val(&*self.ids);
         let columns = self.stats.len() + self.columns.len();
         size_of::<Self>() + self.frame.len() + self.rows.len() + columns + hashes
@@ -126,7 +127,7 @@ impl Sealer {
         if !self.rows.is_empty() {
             blocks.push(self.cut());
         }
-        names.paths = self.columns.take_paths();
+        names.paths = self.take_paths();
         let received = run.batches.iter().map(|batch| batch.received());
         let (min, max) = (received.clone().min(), received.max());
         SealedRun {
@@ -147,7 +148,18 @@ impl Sealer {
         self.push(row, lines.raw_of(of_batch), &batch.view(line.line));
     }
 
-    /// The next row of the block, whose place in it is still to be told.
+    /// Whether a block of this size is there to be cut.
+    pub(crate) fn is_full(&self, block_bytes: usize) -> bool {
+        self.text.len() >= block_bytes && !self.rows.is_empty()
+    }
+
+    /// The paths that the columns of all blocks since the last call number into: those of a run.
+    pub(crate) fn take_paths(&mut self) -> Vec<Arc<str>> {
+        self.columns.take_paths()
+    }
+
+    /// Adds a line, which is not before the ones that were added since the last cut. Its row numbers into the run's names; its
+    /// place in the block is found here.
     pub(crate) fn push(&mut self, mut row: Row, text: &[u8], view: &RecordView<'_>) {
         row.at = u32::try_from(self.text.len()).expect("a block is cut long before 4 GiB");
         // Parts of one line follow each other without a break; anything else is a line of its own for `zstdcat`.
@@ -165,7 +177,8 @@ impl Sealer {
         self.terms.source_words.drain(..).for_each(|hash| self.words.insert_uncounted(hash));
     }
 
-    fn cut(&mut self) -> SealedBlock {
+    /// Makes a block of what was added, which is something.
+    pub(crate) fn cut(&mut self) -> SealedBlock {
         let frame = self.packer.pack(&self.text);
         let rows = self.writer.write(&self.rows, &mut self.packer);
         let columns = self.columns.cut();

@@ -1,8 +1,9 @@
 //! The log store as readers and workers share it: the splits that the manifest names and the tail, changed together.
 
 use crate::config::IndexerConfig;
+use crate::deletion::{Deletion, DeletionStatus, Deletions};
 use crate::line::Hit;
-use crate::manifest::{CommitError, Manifest};
+use crate::manifest::{CommitError, Manifest, remove_orphans};
 use crate::open::OpenRun;
 use crate::patterns::{self, Pattern, Patterns};
 use crate::search::{self, SearchRequest, SearchSummary};
@@ -15,7 +16,7 @@ use logweir_base::pattern::PatternId;
 use logweir_base::pipe::Stats;
 use std::io;
 use std::ops::ControlFlow;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 /// The log store, for reading. Cheap to clone; usable from any thread.
@@ -47,9 +48,25 @@ pub(crate) struct State {
     pub(crate) write_failed: bool,
     /// Removing splits has failed and is put off.
     pub(crate) remove_failed: bool,
+    /// A step of a deletion has failed and is put off.
+    pub(crate) delete_failed: bool,
+    pub(crate) deletions: Deletions,
+    /// Splits that the manifest names no longer and that somebody may still read.
+    leaving: Vec<Weak<Split>>,
     /// A merge has failed and merging is put off until a split could be written.
     pub(crate) merge_failed: bool,
     pub(crate) counters: Counters,
+}
+
+/// What a commit changes.
+#[derive(Default)]
+pub(crate) struct Commit<'a> {
+    pub(crate) add: Option<SplitInfo>,
+    pub(crate) remove: &'a [Arc<Split>],
+    /// All up to here is in splits now; `None`: unchanged.
+    pub(crate) position: Option<Position>,
+    /// It is new, or has changed.
+    pub(crate) deletion: Option<Deletion>,
 }
 
 /// Splits and tail at one moment.
@@ -66,6 +83,8 @@ impl Store {
         let splits: Vec<_> =
             manifest.splits().iter().map(|info| Arc::new(Split::new(dir.clone(), info.clone()))).collect();
         let committed = manifest.position();
+        let mut deletions = Deletions::default();
+        deletions.set(manifest.deletions());
         let mut counters = Counters::default();
         let (patterns, trouble) = Patterns::open(&dir, committed)?;
         patterns::remove_after(&dir, committed.unwrap_or_default())?;
@@ -86,6 +105,9 @@ impl Store {
             fatal: None,
             write_failed: false,
             remove_failed: false,
+            delete_failed: false,
+            deletions,
+            leaving: Vec::new(),
             merge_failed: false,
             counters,
         };
@@ -101,14 +123,14 @@ impl Store {
         request: &SearchRequest,
         found: &mut dyn FnMut(&Hit<'_>) -> ControlFlow<()>,
     ) -> SearchSummary {
-        let summary = search::search(self.snapshot(), &self.0.open, request, found);
+        let summary = search::search(self.0.snapshot(), &self.0.open, request, found);
         self.report(&summary);
         summary
     }
 
     /// Counts what `request` finds, all of it, into `stats`, of one moment as a search is.
     pub fn count(&self, request: &SearchRequest, stats: Stats) -> (Stats, SearchSummary) {
-        let (stats, summary) = search::count::count(self.snapshot(), &self.0.open, request, stats);
+        let (stats, summary) = search::count::count(self.0.snapshot(), &self.0.open, request, stats);
         self.report(&summary);
         (stats, summary)
     }
@@ -153,15 +175,29 @@ impl Store {
         self.0.patterns().known(shape)
     }
 
+    /// All deletions that were asked for, the oldest first, and how far they are. Those that ended long ago are forgotten.
+    pub fn deletions(&self) -> Vec<DeletionStatus> {
+        let state = self.0.state();
+        let mut all = state.deletions.statuses(&state.splits);
+        all.extend(state.tail.deletions().map(|deletion| deletion.status(&state.splits)));
+        all
+    }
+
     /// How it is doing.
     pub fn status(&self) -> Status {
         Status::of(&self.0.state())
     }
+}
 
-    pub(crate) fn snapshot(&self) -> Snapshot {
-        let state = self.0.state();
-        let (runs, open) = state.tail.snapshot();
-        Snapshot { splits: state.splits.clone(), runs, open, applied: state.tail.applied() }
+impl State {
+    /// What was put off because it failed is tried again.
+    pub(crate) fn try_again(&mut self) {
+        (self.write_failed, self.remove_failed, self.delete_failed) = (false, false, false);
+    }
+
+    /// Whether somebody may read a file that the manifest does not name any more.
+    pub(crate) fn has_readers(&self) -> bool {
+        self.leaving.iter().any(|split| split.strong_count() > 0)
     }
 }
 
@@ -174,30 +210,30 @@ impl Shared {
         self.patterns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let state = self.state();
+        let (runs, open) = state.tail.snapshot();
+        Snapshot { splits: state.splits.clone(), runs, open, applied: state.tail.applied() }
+    }
+
     pub(crate) fn journal(&self) -> JournalId {
         self.manifest().journal()
     }
 
-    /// Commits to the manifest and then changes what searches see, in one step for them. `position` `None`: unchanged.
-    /// A failed sync ends everything.
-    pub(crate) fn commit(
-        &self,
-        add: Option<SplitInfo>,
-        remove: &[Arc<Split>],
-        position: Option<Position>,
-    ) -> io::Result<()> {
+    /// Commits to the manifest and then changes what searches see, in one step for them. A failed sync ends everything.
+    pub(crate) fn commit(&self, commit: Commit<'_>) -> io::Result<()> {
+        let Commit { add, remove, position, deletion } = commit;
         let mut manifest = self.manifest();
         let names: Vec<_> = remove.iter().map(|split| split.info.name.clone()).collect();
         let to = position.or(manifest.position()).unwrap_or_default();
-        match manifest.commit(add.clone(), &names, to) {
-            Ok(()) => {}
-            Err(CommitError::Retry(e)) => return Err(e),
-            Err(CommitError::Fatal(e)) => {
-                self.state().fatal = Some(format!("manifest: {e}"));
-                return Err(e);
-            }
+        let committed = manifest.commit(add.clone(), &names, to, deletion);
+        if let (Err(CommitError::Retry(_)), Some(info)) = (&committed, &add) {
+            // Nobody may take it for a split later, when lines of it have been deleted elsewhere.
+            let _ = self.dir.remove(&info.name);
         }
+        self.judge(committed)?;
         let mut state = self.state();
+        state.deletions.set(manifest.deletions());
         state.splits.retain(|split| !names.contains(&split.info.name));
         state.splits.extend(add.map(|info| Arc::new(Split::new(self.dir.clone(), info))));
         state.splits.sort_by_key(|split| split.info.first);
@@ -205,9 +241,36 @@ impl Shared {
         if position.is_some() {
             state.tail.written();
         }
+        state.leaving.retain(|split| split.strong_count() > 0);
+        state.leaving.extend(remove.iter().map(Arc::downgrade));
         drop(state);
         remove.iter().for_each(|split| split.set_removed());
         Ok(())
+    }
+
+    /// Commits the end of a deletion.
+    pub(crate) fn end(&self, deletion: Deletion) -> io::Result<()> {
+        let mut manifest = self.manifest();
+        let ended = manifest.end(deletion);
+        self.judge(ended)?;
+        self.state().deletions.set(manifest.deletions());
+        Ok(())
+    }
+
+    /// Removes split files that the manifest does not name, and makes that durable. Nobody reads any when this is called.
+    pub(crate) fn sweep(&self) -> io::Result<()> {
+        remove_orphans(&self.dir, self.manifest().splits())?;
+        self.dir.sync()
+    }
+
+    fn judge(&self, committed: Result<(), CommitError>) -> io::Result<()> {
+        committed.map_err(|e| match e {
+            CommitError::Retry(e) => e,
+            CommitError::Fatal(e) => {
+                self.state().fatal = Some(format!("manifest: {e}"));
+                e
+            }
+        })
     }
 
     fn manifest(&self) -> MutexGuard<'_, Manifest> {

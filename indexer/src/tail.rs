@@ -2,6 +2,7 @@
 //! sealed, sealed runs, and among these the ones that are being written to a split.
 
 use crate::config::IndexerConfig;
+use crate::deletion::Deletion;
 use crate::open::{OpenBatch, OpenRun};
 use crate::seal::SealedRun;
 use logweir_base::entry::{Entry, EntryBody};
@@ -57,6 +58,8 @@ struct Cut {
     runs: usize,
     /// What was known of patterns at `last`.
     patterns: Arc<[u8]>,
+    /// The one that was asked for at `last`.
+    deletion: Option<Deletion>,
 }
 
 /// A split that can be written now.
@@ -66,6 +69,8 @@ pub(crate) struct ToWrite {
     pub(crate) runs: Vec<Arc<SealedRun>>,
     /// What was known of patterns at `last`.
     pub(crate) patterns: Arc<[u8]>,
+    /// The one that was asked for at `last`.
+    pub(crate) deletion: Option<Deletion>,
 }
 
 impl Run {
@@ -149,13 +154,35 @@ impl Tail {
         if is_big || is_old { self.cut(state()) } else { self.freeze() }
     }
 
+    /// Takes a deletion: a split shall be written of all that came before it, and be committed with it.
+    pub(crate) fn delete(
+        &mut self,
+        entry: &Entry,
+        deletion: Deletion,
+        patterns: Arc<[u8]>,
+    ) -> Option<ToSeal> {
+        self.applied = entry.position;
+        self.now = self.now.max(entry.received);
+        self.cut_with(patterns, Some(deletion))
+    }
+
+    /// Deletions that are not committed yet.
+    pub(crate) fn deletions(&self) -> impl Iterator<Item = &Deletion> {
+        self.cuts.iter().filter_map(|cut| cut.deletion.as_ref())
+    }
+
     /// A split shall be written of all there is; `patterns` is what is known of patterns now. Returns the run that has to be
     /// sealed for it.
     pub(crate) fn cut(&mut self, patterns: Arc<[u8]>) -> Option<ToSeal> {
+        self.cut_with(patterns, None)
+    }
+
+    fn cut_with(&mut self, patterns: Arc<[u8]>, deletion: Option<Deletion>) -> Option<ToSeal> {
         let to_seal = self.freeze();
         let in_cuts: usize = self.cuts.iter().map(|cut| cut.runs).sum();
         let runs = self.runs.len() - in_cuts;
-        self.cuts.push_back(Cut { first: self.cut_up_to.next(), last: self.applied, runs, patterns });
+        let (first, last) = (self.cut_up_to.next(), self.applied);
+        self.cuts.push_back(Cut { first, last, runs, patterns, deletion });
         self.cut_up_to = self.applied;
         self.since = None;
         to_seal
@@ -182,7 +209,8 @@ impl Tail {
             Run::Frozen(_) => None,
         });
         let runs = sealed.collect::<Option<Vec<_>>>()?;
-        Some(ToWrite { first: cut.first, last: cut.last, runs, patterns: cut.patterns.clone() })
+        let (patterns, deletion) = (cut.patterns.clone(), cut.deletion.clone());
+        Some(ToWrite { first: cut.first, last: cut.last, runs, patterns, deletion })
     }
 
     /// The next split has been written and committed: its lines leave the tail.

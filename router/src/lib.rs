@@ -166,6 +166,14 @@ impl Router {
         version.recv_timeout(CONTROL_WAIT).ok()
     }
 
+    /// Journals that everything which `query` finds and that came before is to be removed; returns the record's position once
+    /// it is durable. `None` when the journal is full or has ended.
+    pub fn append_delete(&self, id: String, query: String) -> Option<Position> {
+        let (done, position) = bounded(1);
+        self.control.send_timeout(Control::Delete { id, query, done }, CONTROL_WAIT).ok()?;
+        position.recv_timeout(CONTROL_WAIT).ok()
+    }
+
     /// The router as it is now; `None` when the core does not answer because its disk hangs.
     pub fn status(&self) -> Option<Status> {
         let (done, core) = bounded(1);

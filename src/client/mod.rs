@@ -1,6 +1,7 @@
-//! The commands that ask a server: `search`, `trace`, `tail`, `patterns`, `status`. They speak HTTP only, read answers line by line in
+//! The commands that ask a server: `search`, `trace`, `tail`, `patterns`, `delete`, `status`. They speak HTTP only, read answers line by line in
 //! constant memory, and judge whether an answer is whole.
 
+mod delete;
 mod hit;
 mod patterns;
 mod request;
@@ -10,6 +11,7 @@ mod table;
 mod trace;
 mod view;
 
+pub use delete::{Deletion, Intent, Until, delete, status as deletions};
 pub use patterns::{PatternsOf, patterns};
 pub use request::{Ask, ClientError, Server};
 pub use search::{Search, search};

@@ -99,8 +99,24 @@ impl Server {
 
     /// Asks and gives the answer's lines; a status other than 200 is an error that carries the server's reason.
     pub fn ask(&self, ask: &Ask) -> Result<Lines<'_>, ClientError> {
-        let url = format!("{}{}", self.url, ask.path_and_query);
-        let response = self.agent.get(&url).call().map_err(|e| self.unreachable(&e))?;
+        self.answer(ask, self.agent.get(self.url_of(ask)).call())
+    }
+
+    /// The same as a POST without a body, which may change something.
+    pub fn post(&self, ask: &Ask) -> Result<Lines<'_>, ClientError> {
+        self.answer(ask, self.agent.post(self.url_of(ask)).send_empty())
+    }
+
+    fn url_of(&self, ask: &Ask) -> String {
+        format!("{}{}", self.url, ask.path_and_query)
+    }
+
+    fn answer(
+        &self,
+        ask: &Ask,
+        response: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+    ) -> Result<Lines<'_>, ClientError> {
+        let response = response.map_err(|e| self.unreachable(&e))?;
         let status = response.status().as_u16();
         let body = response.into_body().into_reader();
         if status == 200 {

@@ -110,9 +110,17 @@ fn check_redact(at: usize, redact: &Redact, found: &mut Vec<Finding>) {
 fn check_routes(config: &Config, found: &mut Vec<Finding>) {
     let sinks: BTreeSet<&str> = config.sink.iter().map(|sink| sink.name.as_str()).collect();
     for (at, route) in config.route.iter().enumerate() {
-        if let Err(error) = route.when.parse::<Query>() {
-            let reason = format!("at column {} of the query: {}", error.column, error.message);
-            found.push((format!("route/{at}/when"), reason));
+        match route.when.parse::<Query>() {
+            Err(error) => {
+                let reason = format!("at column {} of the query: {}", error.column, error.message);
+                found.push((format!("route/{at}/when"), reason));
+            }
+            Ok(query) if query.asks_for_patterns() => {
+                let reason =
+                    "a route cannot ask for `pattern:`: records get theirs behind the routes".to_owned();
+                found.push((format!("route/{at}/when"), reason));
+            }
+            Ok(_) => {}
         }
         for (index, name) in route.to.iter().enumerate().filter(|(_, name)| !sinks.contains(name.as_str())) {
             found.push((format!("route/{at}/to/{index}"), format!("there is no sink named `{name}`")));

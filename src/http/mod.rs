@@ -1,5 +1,6 @@
-//! The HTTP side: search, traces, live tail, status, health, metrics, reload. Only this folder knows HTTP's server side.
+//! The HTTP side: search, traces, live tail, deletion, status, health, metrics, reload. Only this folder knows HTTP's server side.
 
+mod delete;
 mod hit;
 mod hits;
 mod metrics;
@@ -69,6 +70,8 @@ pub fn routes(api: Arc<Api>) -> Router {
         .route("/api/v1/patterns", get(patterns::patterns))
         .route("/api/v1/tail", get(tail::tail))
         .route("/api/v1/status", get(status::status))
+        .route("/api/v1/delete", get(delete::deletions).post(delete::delete))
+        .route("/api/v1/delete/{id}", get(delete::deletion))
         .route("/health", health.clone())
         .route("/-/healthy", health.clone())
         .route("/health/livez", health)

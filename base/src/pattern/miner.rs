@@ -5,7 +5,7 @@ mod codec;
 use super::PatternId;
 use super::template::{Fit, Template};
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
@@ -105,6 +105,17 @@ impl Miner {
         Some(self.patterns[slot as usize].template.to_string())
     }
 
+    /// All patterns and their templates.
+    pub fn templates(&self) -> impl Iterator<Item = (PatternId, String)> {
+        self.patterns.iter().map(|pattern| (pattern.id, pattern.template.to_string()))
+    }
+
+    /// Forgets these patterns and all shapes of theirs: their messages are gone, and so are the words that only they had.
+    pub fn forget(&mut self, ids: &BTreeSet<PatternId>) {
+        let stays: Vec<bool> = self.patterns.iter().map(|pattern| !ids.contains(&pattern.id)).collect();
+        self.keep(&stays);
+    }
+
     /// How many patterns there are.
     pub fn len(&self) -> usize {
         self.patterns.len()
@@ -193,18 +204,20 @@ impl Miner {
         let mut used: Vec<(u64, u32)> =
             (0..).zip(&self.patterns).map(|(slot, p)| (p.last_used, slot)).collect();
         let (oldest, ..) = used.select_nth_unstable(EVICT_BATCH);
-        let mut moved: Vec<Option<u32>> = vec![Some(0); self.patterns.len()];
-        oldest.iter().for_each(|&(_, slot)| moved[slot as usize] = None);
+        let mut stays = vec![true; self.patterns.len()];
+        oldest.iter().for_each(|&(_, slot)| stays[slot as usize] = false);
+        let room = PATTERNS_MAX.saturating_sub(self.evicted.len());
+        let gone = self.patterns.iter().zip(&stays).filter(|(_, stays)| !**stays);
+        self.evicted.extend(gone.map(|(pattern, _)| pattern.id).take(room));
+        self.keep(&stays);
+    }
+
+    /// Keeps the patterns for which `stays`, by slot, and their shapes.
+    fn keep(&mut self, stays: &[bool]) {
+        let mut moved: Vec<Option<u32>> = stays.iter().map(|stays| stays.then_some(0)).collect();
         (0..).zip(moved.iter_mut().flatten()).for_each(|(new, slot)| *slot = new);
-        let mut old_slots = moved.iter();
-        let evicted = &mut self.evicted;
-        self.patterns.retain(|pattern| {
-            let stays = old_slots.next().is_some_and(Option::is_some);
-            if !stays && evicted.len() < PATTERNS_MAX {
-                evicted.push(pattern.id);
-            }
-            stays
-        });
+        let mut old_slots = stays.iter();
+        self.patterns.retain(|_| old_slots.next() == Some(&true));
         for shapes in [&mut self.young, &mut self.old] {
             shapes.retain(|_, slot| moved[*slot as usize].map(|new| *slot = new).is_some());
         }

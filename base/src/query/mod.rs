@@ -66,6 +66,12 @@ impl Query {
         Self { expr: ast::Expr::All }
     }
 
+    /// Whether it asks for patterns, which records have only once they are indexed.
+    pub fn asks_for_patterns(&self) -> bool {
+        let (_, leaves) = leaf::compile(&self.expr);
+        leaves.iter().any(|leaf| matches!(leaf, leaf::Leaf::Pattern(_)))
+    }
+
     /// The times of all lines that may match: not before the first, before the second.
     pub fn times(&self) -> (Timestamp, Timestamp) {
         self.expr.times()

@@ -9,11 +9,11 @@
 //! Splits are counted by themselves, several at a time, and their numbers are merged; [`Stats`] sees to it that this makes
 //! no difference.
 
-use super::blocks::Blocks;
 use super::cursor::candidates_of;
 use super::judge::{ByGroup, Judge, RunState, Verdict, cut_short};
 use super::limits::Limits;
 use super::{SearchRequest, SearchSummary, overlaps};
+use crate::blocks::Blocks;
 use crate::columns::{ColumnState, Group, Parts, RunColumns, read_groups, read_numbers};
 use crate::open::OpenRun;
 use crate::rows::Row;

@@ -1,9 +1,9 @@
 //! What stands in a search's queue: a run with its candidate blocks, and lines of one block or of an open run.
 
 use super::Order;
-use super::blocks::Blocks;
 use super::judge::RunState;
 use crate::block::Block;
+use crate::blocks::Blocks;
 use crate::line::{Hit, LineKey};
 use crate::open::{LineRef, OpenRun};
 use crate::seal::SealedRun;

@@ -1,6 +1,6 @@
 //! What a query makes of blocks and rows by statistics and columns, before any line is decompressed.
 
-use super::blocks::Blocks;
+use crate::blocks::Blocks;
 use crate::codec::{Unpacker, damaged};
 use crate::columns::{BlockStats, ColumnState, Group, Parts, RunColumns, of_row, read_groups, read_numbers};
 use crate::rows::Row;

@@ -11,19 +11,18 @@
 //!
 //! A part that turns out damaged is reported and left out: a block loses its lines, an index part only its use.
 
-mod blocks;
 pub(crate) mod count;
 mod cursor;
 mod judge;
 mod limits;
 
 use crate::block::Block;
+use crate::blocks::Blocks;
 use crate::line::{Hit, LineKey};
 use crate::set::BlockSet;
 use crate::split::{OpenSplits, Split};
 use crate::store::Snapshot;
 use crate::tail::Run;
-use blocks::Blocks;
 use cursor::{Cursor, RunBlocks, candidates_of};
 use judge::{Judge, Verdict};
 pub use limits::Cancel;

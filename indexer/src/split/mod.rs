@@ -102,6 +102,17 @@ pub(crate) fn file_name(first: Position, last: Position) -> String {
     format!("{:016x}-{:016x}{EXTENSION}", first.0, last.0)
 }
 
+/// The file that takes the place of `name`: the same split without lines that were deleted.
+pub(crate) fn next_file_name(info: &SplitInfo) -> String {
+    format!("{:016x}-{:016x}.{}{EXTENSION}", info.first.0, info.last.0, generation(&info.name) + 1)
+}
+
+/// How often the split in the file `name` has been written anew.
+pub(crate) fn generation(name: &str) -> u64 {
+    let stem = name.strip_suffix(EXTENSION).unwrap_or(name);
+    stem.split_once('.').and_then(|(_, number)| number.parse().ok()).unwrap_or(0)
+}
+
 impl Split {
     pub(crate) fn new(dir: SharedDir, info: SplitInfo) -> Self {
         Self {

@@ -3,7 +3,7 @@
 use super::format::{Footer, Meta, RunMeta, Section, VERSION, skippable_head};
 use super::ids::{self, IdShape, Spare};
 use super::words::{Files, WordsBuilder};
-use super::{SplitInfo, counts, file_name, pages};
+use super::{SplitInfo, counts, pages};
 use crate::seal::{BlockInfo, Namer, RunNames, SealedBlock, SealedRun};
 use logweir_base::dir::{Dir, File};
 use logweir_base::ids::{JournalId, Position};
@@ -21,17 +21,17 @@ pub(crate) struct Head {
     pub(crate) merged: bool,
 }
 
-/// Writes `runs` as the split that `head` says. Nothing is left behind when it fails.
+/// Writes `runs` as the split that `head` says to the file `name`. Nothing is left behind when it fails.
 pub(crate) fn write(
     dir: &dyn Dir,
+    name: &str,
     head: Head,
     runs: &[Arc<SealedRun>],
     spare: Spare,
 ) -> io::Result<SplitInfo> {
-    let name = file_name(head.first, head.last);
-    let written = write_runs(dir, &name, head, runs, spare);
+    let written = write_runs(dir, name, head, runs, spare);
     if written.is_err() {
-        let _ = dir.remove(&tmp(&name));
+        let _ = dir.remove(&tmp(name));
     }
     written
 }

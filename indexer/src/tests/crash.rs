@@ -23,7 +23,7 @@ fn scenario() -> Vec<Arc<Entry>> {
 
 /// Applies until something fails. Returns the last position that was said to be committed: the journal may have let
 /// go of all up to it.
-fn live(dir: SharedDir, config: &IndexerConfig, entries: &[Arc<Entry>]) -> Position {
+pub(super) fn live(dir: SharedDir, config: &IndexerConfig, entries: &[Arc<Entry>]) -> Position {
     let mut released = Position(0);
     let Ok(mut indexer) = Indexer::open(dir, JOURNAL, config.clone()) else {
         return released;

@@ -197,7 +197,7 @@ fn the_manifest_is_written_anew_from_time_to_time() {
     let (mut manifest, _) = Manifest::open(shared.clone(), JOURNAL).expect("opens");
     let mut longest = 0;
     for position in 1..=1005 {
-        manifest.commit(None, &[], Position(position)).expect("commits");
+        manifest.commit(None, &[], Position(position), None).expect("commits");
         longest = longest.max(dir.contents("manifest").expect("it is").len());
     }
     assert!(dir.contents("manifest").expect("it is").len() < longest / 50);

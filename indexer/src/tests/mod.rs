@@ -2,6 +2,7 @@
 
 mod crash;
 mod damage;
+mod delete;
 mod fault;
 mod generate;
 mod model;

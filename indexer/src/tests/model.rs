@@ -18,7 +18,7 @@ enum Event {
 const WORDS: [&str; 6] = ["reset", "timeout", "payment", "Größe", "x-1", "connection"];
 
 /// One of the kinds of lines there are; `n` chooses words, users and traces.
-fn text(kind: u8, n: u8, second: i64) -> Vec<u8> {
+pub(super) fn text(kind: u8, n: u8, second: i64) -> Vec<u8> {
     let word = WORDS[usize::from(n) % WORDS.len()];
     let level = ["INFO", "ERROR", "WARN"][usize::from(n) % 3];
     let trace = format!("{:032x}", 0xabc0_0000_0000_0000u64 + u64::from(n));

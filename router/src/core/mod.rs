@@ -68,6 +68,7 @@ pub(crate) enum Request {
 #[derive(Debug)]
 pub(crate) enum Control {
     Config { text: String, done: Sender<ConfigVersion> },
+    Delete { id: String, query: String, done: Sender<Position> },
     Status(Sender<CoreStatus>),
     Stop,
 }
@@ -134,6 +135,7 @@ struct Group {
     acks: BTreeMap<(ConnId, SourceId), Offset>,
     replies: Vec<(ConnId, Frame)>,
     configs: Vec<(Sender<ConfigVersion>, ConfigVersion)>,
+    deletes: Vec<(Sender<Position>, Position)>,
 }
 
 /// Whether the loop goes on.
@@ -187,7 +189,8 @@ impl Core {
             },
             default(timeout) => {}
         }
-        if Instant::now() >= *next_tick {
+        // Nothing comes behind a DELETE in its segment, so that no follower has to take more to have it released.
+        if Instant::now() >= *next_tick && self.group.deletes.is_empty() {
             *next_tick = Instant::now() + TICK;
             self.tick()?;
         }
@@ -277,6 +280,9 @@ impl Core {
             // Whoever asked may have gone; the change counts all the same.
             let _ = done.try_send(*version);
         }
+        for (done, position) in &group.deletes {
+            let _ = done.try_send(*position);
+        }
     }
 
     fn hand_on(&mut self, group: Group, before: Synced) {
@@ -318,6 +324,14 @@ impl Core {
                 self.push(frame, bytes, None, self.links.clock.now());
                 self.group.configs.push((done, version));
             }
+            Control::Delete { id, query, done } => {
+                let frame = Frame::Delete { id, query };
+                let bytes = frame.encode();
+                self.push(frame, bytes, None, self.links.clock.now());
+                let before = self.writer.synced().position();
+                let position = Position(before.0 + self.group.records.len() as u64);
+                self.group.deletes.push((done, position));
+            }
             Control::Status(done) => {
                 let _ = done.try_send(self.status());
             }
@@ -353,7 +367,7 @@ impl Core {
                 Flow::On
             }
             // Dropping `done` tells the asker that the change was not taken.
-            Ok(Control::Config { .. }) | Err(_) => Flow::On,
+            Ok(Control::Config { .. } | Control::Delete { .. }) | Err(_) => Flow::On,
         }
     }
 

@@ -386,6 +386,29 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step.prop_map(|(lines, back, crash)| Step { lines, back, crash }), 1..20)
 }
 
+/// A DELETE is answered with its position once it is durable; when all followers are past it the next tick lets go of it and of
+/// all before it, on an idle server too.
+#[test]
+fn a_delete_is_released_with_the_next_tick() {
+    let mut rig = Rig::new();
+    let epoch = rig.session();
+    rig.send(1, lines(epoch, 0, &["one\n"]));
+    assert!(rig.feed.register("f", crate::feed::Pace::Acks, Position(0)));
+    let (done, position) = crossbeam::channel::bounded(1);
+    rig.core.control(Control::Delete { id: "d".into(), query: "one".into(), done });
+    assert!(position.try_recv().is_err(), "not durable yet");
+    rig.core.commit().expect("syncs");
+    let position = position.try_recv().expect("durable");
+    assert_eq!(position, rig.feed.durable());
+    assert!(rig.core.has_room().expect("room"));
+    rig.core.tick().expect("no failure");
+    rig.core.commit().expect("syncs");
+    assert_eq!(rig.core.status().oldest, Position(1), "a follower needs it");
+    rig.feed.report("f", |progress| progress.committed = position);
+    rig.core.tick().expect("no failure");
+    assert_eq!(rig.core.status().oldest, position.next());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 

@@ -425,3 +425,33 @@ fn d15_segments_of_two_journals_are_refused() {
     let refused = Journal::open(&one, small()).err().expect("refused");
     assert!(refused.contains("two journals are mixed"), "{refused}");
 }
+
+/// A segment ends behind a DELETE, also when a crash came before the next one was begun; so the DELETE and all before it
+/// can be released although nothing comes after it.
+#[test]
+fn a_delete_ends_its_segment() {
+    let dir = SimDir::new();
+    let mut journal = Journal::new(&dir).expect("opens");
+    journal.append(&journal.next_frames(&[10])).expect("appends");
+    journal.append(&[Frame::Delete { id: "d".into(), query: "secret".into() }]).expect("appends");
+    let durable = journal.writer.synced().position();
+    let holds = |dir: &SimDir| {
+        let names = dir.list().expect("lists");
+        names.iter().any(|name| {
+            let bytes = dir.contents(name).unwrap_or_default();
+            bytes.windows(6).any(|window| window == b"secret")
+        })
+    };
+    let check = |dir: &SimDir, journal: &mut Journal, context: &str| {
+        assert!(holds(dir), "{context}");
+        journal.writer.make_room(&journal.table, NOW).expect("room");
+        journal.writer.release(durable).expect("removes");
+        assert_eq!((journal.writer.oldest(), holds(dir)), (durable.next(), false), "{context}");
+    };
+    for survival in [Survival::Nothing, Survival::Everything] {
+        let dir = dir.crash(survival);
+        let mut after = check_opened(&dir, &journal.frames, &[]).expect("opens");
+        check(&dir, &mut after, &format!("{survival:?}"));
+    }
+    check(&dir, &mut journal, "no crash");
+}

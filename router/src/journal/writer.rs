@@ -7,13 +7,16 @@
 //! [`JournalOptions::ballast_bytes`] in reserve; it is given up when the disk fills, so that deletions can run, and the journal
 //! goes on only when the ballast could be made again. Any other failure of a write or a sync is fatal: the process ends, and
 //! recovery trusts nothing that was not proven.
+//!
+//! A segment ends behind a DELETE: with it the segments that hold what is to be deleted, and the DELETE itself, can be
+//! released as soon as every follower is past it, however little comes afterwards.
 
 use super::format::{RecordHeader, SEGMENT_HEADER_BYTES, SegmentHeader, segment_name};
 use crate::config::JournalOptions;
 use crate::table::Table;
 use bytes::Bytes;
 use logweir_base::dir::{File, SharedDir};
-use logweir_base::frame::Frame;
+use logweir_base::frame::{Frame, Kind};
 use logweir_base::ids::{ConfigVersion, JournalId, Position};
 use logweir_base::time::Timestamp;
 use std::io;
@@ -21,6 +24,8 @@ use std::io;
 /// Group, at most, before it is written: half a second of a slow disk; also a part of a segment, so that segments fill.
 const GROUP_BYTES_MAX: u64 = 4 << 20;
 const BALLAST: &str = "ballast";
+/// Where a frame says of which kind it is.
+const KIND_AT: usize = 1;
 
 /// Proof that all up to a position is durable. Only a sync makes one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +44,12 @@ pub(crate) struct NewRecord {
     pub frame: Bytes,
     pub received: Timestamp,
     pub config: ConfigVersion,
+}
+
+impl NewRecord {
+    fn is_delete(&self) -> bool {
+        self.frame.get(KIND_AT) == Some(&(Kind::Delete as u8))
+    }
 }
 
 /// Why nothing was appended.
@@ -68,6 +79,8 @@ pub(crate) struct Writer {
     next: Position,
     synced: Synced,
     buf: Vec<u8>,
+    /// The current segment has a DELETE: a new one is wanted soon.
+    has_delete: bool,
 }
 
 /// A segment as the disk cap counts it.
@@ -80,12 +93,13 @@ pub(crate) struct Segment {
 impl Writer {
     /// Goes on in a segment that [`SegmentDraft::publish`] has made durable.
     pub fn resume(draft: Published, earlier: Vec<Segment>, dir: SharedDir, options: JournalOptions) -> Self {
-        let Published { journal, first, file, at, next } = draft;
+        let Published { journal, first, file, at, next, has_delete } = draft;
         let last = Position(next.0 - 1);
         let mut segments = earlier;
         segments.retain(|segment| segment.first < first);
         segments.push(Segment { first, bytes: at.max(options.segment_bytes) });
-        Self { dir, options, journal, segments, file, at, next, synced: Synced(last), buf: Vec::new() }
+        let (synced, buf) = (Synced(last), Vec::new());
+        Self { dir, options, journal, segments, file, at, next, synced, buf, has_delete }
     }
 
     /// The journal's id.
@@ -112,12 +126,14 @@ impl Writer {
     /// at the durable position: what a new segment begins with.
     pub fn make_room(&mut self, table: &Table, now: Timestamp) -> Result<(), WriteError> {
         let is_empty = self.segments.last().is_some_and(|segment| segment.first == self.next);
-        if is_empty || self.at + self.group_bytes_max() <= self.options.segment_bytes {
+        if is_empty {
             return Ok(());
         }
-        let (segments, bytes) = self.usage();
-        // With one segment alone nothing could be released, so the cap would never be met again.
-        if segments > 1 && bytes + self.options.segment_bytes > self.options.disk_bytes_max {
+        if self.at + self.group_bytes_max() <= self.options.segment_bytes {
+            return self.end_behind_delete(table, now);
+        }
+        if self.is_at_cap() {
+            let (_, bytes) = self.usage();
             let why =
                 format!("journal of {bytes} bytes is at its cap ({} bytes)", self.options.disk_bytes_max);
             return Err(WriteError::Full(why));
@@ -151,6 +167,7 @@ impl Writer {
         self.at += self.buf.len() as u64;
         self.next = Position(self.next.0 + records.len() as u64);
         self.synced = Synced(Position(self.next.0 - 1));
+        self.has_delete |= records.iter().any(NewRecord::is_delete);
         self.grow_to_content();
         Ok(self.synced)
     }
@@ -196,6 +213,23 @@ impl Writer {
         release_ballast(&self.dir);
     }
 
+    /// With one segment alone nothing could be released, so the cap would never be met again.
+    fn is_at_cap(&self) -> bool {
+        let (segments, bytes) = self.usage();
+        segments > 1 && bytes + self.options.segment_bytes > self.options.disk_bytes_max
+    }
+
+    /// Begins a new segment behind a DELETE. Nobody waits for it: without space it is tried again with the next group.
+    fn end_behind_delete(&mut self, table: &Table, now: Timestamp) -> Result<(), WriteError> {
+        if !self.has_delete || self.is_at_cap() {
+            return Ok(());
+        }
+        match self.rotate(table, now) {
+            Err(WriteError::Full(_)) => Ok(()),
+            done => done,
+        }
+    }
+
     fn rotate(&mut self, table: &Table, now: Timestamp) -> Result<(), WriteError> {
         let header = SegmentHeader { journal: self.journal, first: self.next, created: now };
         let draft = SegmentDraft::begin(&self.dir, header, table, self.options.segment_bytes)?;
@@ -207,7 +241,7 @@ impl Writer {
             old.bytes = self.at;
         }
         self.segments.push(Segment { first: self.next, bytes: at.max(self.options.segment_bytes) });
-        (self.file, self.at) = (file, at);
+        (self.file, self.at, self.has_delete) = (file, at, false);
         Ok(())
     }
 
@@ -224,6 +258,7 @@ pub(crate) struct SegmentDraft {
     file: Box<dyn File>,
     at: u64,
     next: Position,
+    has_delete: bool,
 }
 
 /// A segment that is durable under its name, and open.
@@ -233,6 +268,7 @@ pub(crate) struct Published {
     pub file: Box<dyn File>,
     pub at: u64,
     pub next: Position,
+    pub has_delete: bool,
 }
 
 impl SegmentDraft {
@@ -260,7 +296,7 @@ impl SegmentDraft {
             let _ = dir.remove(&tmp);
             return Err(WriteError::of(e));
         }
-        Ok(Self { header, file, at, next: header.first })
+        Ok(Self { header, file, at, next: header.first, has_delete: false })
     }
 
     /// Copies a record in: how recovery keeps what it found.
@@ -270,16 +306,17 @@ impl SegmentDraft {
         self.file.write_at(self.at, &bytes).map_err(WriteError::of)?;
         self.at += bytes.len() as u64;
         self.next = self.next.next();
+        self.has_delete |= record.is_delete();
         Ok(())
     }
 
     /// Makes it durable, then visible, then its name durable.
     pub fn publish(self, dir: &SharedDir) -> Result<Published, WriteError> {
-        let Self { header, file, at, next } = self;
+        let Self { header, file, at, next, has_delete } = self;
         file.sync().map_err(WriteError::Fatal)?;
         dir.rename(&tmp_name(header.first), &segment_name(header.first)).map_err(WriteError::of)?;
         dir.sync().map_err(WriteError::Fatal)?;
-        Ok(Published { journal: header.journal, first: header.first, file, at, next })
+        Ok(Published { journal: header.journal, first: header.first, file, at, next, has_delete })
     }
 }
 

@@ -13,28 +13,28 @@ use std::sync::Arc;
 
 /// A run of blocks.
 #[derive(Clone)]
-pub(super) enum Blocks {
+pub(crate) enum Blocks {
     Sealed(Arc<SealedRun>),
     Split { reader: Arc<SplitReader>, run: usize, name: Arc<str> },
 }
 
 impl Blocks {
     /// Their numbers, ascending in time.
-    pub(super) fn range(&self) -> Range<usize> {
+    pub(crate) fn range(&self) -> Range<usize> {
         match self {
             Self::Sealed(run) => 0..run.blocks.len(),
             Self::Split { reader, run, .. } => reader.blocks_of(*run),
         }
     }
 
-    pub(super) fn info(&self, index: usize) -> &BlockInfo {
+    pub(crate) fn info(&self, index: usize) -> &BlockInfo {
         match self {
             Self::Sealed(run) => &run.blocks[index].info,
             Self::Split { reader, .. } => &reader.meta.blocks[index],
         }
     }
 
-    pub(super) fn names(&self) -> Names<'_> {
+    pub(crate) fn names(&self) -> Names<'_> {
         match self {
             Self::Sealed(run) => Names::Run(&run.names),
             Self::Split { reader, run, .. } => reader.names(*run),
@@ -42,7 +42,7 @@ impl Blocks {
     }
 
     /// Whether they have columns and statistics.
-    pub(super) fn has_columns(&self) -> bool {
+    pub(crate) fn has_columns(&self) -> bool {
         match self {
             Self::Sealed(_) => true,
             Self::Split { reader, .. } => reader.has_columns(),
@@ -50,7 +50,7 @@ impl Blocks {
     }
 
     /// Whose blocks they are, for error texts.
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         match self {
             Self::Sealed(_) => "tail",
             Self::Split { name, .. } => name,
@@ -58,7 +58,7 @@ impl Blocks {
     }
 
     /// Reads the statistics of a block; false when it has none.
-    pub(super) fn stats(&self, index: usize, parts: Parts, stats: &mut BlockStats) -> io::Result<bool> {
+    pub(crate) fn stats(&self, index: usize, parts: Parts, stats: &mut BlockStats) -> io::Result<bool> {
         let mut entry = match self {
             Self::Sealed(run) => &*run.blocks[index].stats,
             Self::Split { reader, .. } if reader.has_columns() => reader.stats()?.from(index),
@@ -70,7 +70,7 @@ impl Blocks {
     }
 
     /// Calls `visit` with what is known of all lines together; false when nothing is.
-    pub(super) fn totals(&self, visit: impl FnOnce(&RunTotals)) -> io::Result<bool> {
+    pub(crate) fn totals(&self, visit: impl FnOnce(&RunTotals)) -> io::Result<bool> {
         match self {
             Self::Sealed(run) => {
                 let blocks = run.blocks.iter().map(|block| (&*block.stats, &block.info));
@@ -84,7 +84,7 @@ impl Blocks {
     }
 
     /// The columns of a block that has statistics.
-    pub(super) fn columns(&self, index: usize) -> io::Result<Cow<'_, [u8]>> {
+    pub(crate) fn columns(&self, index: usize) -> io::Result<Cow<'_, [u8]>> {
         match self {
             Self::Sealed(run) => Ok(Cow::Borrowed(&run.blocks[index].columns)),
             Self::Split { reader, .. } => reader.columns(index).map(Cow::Owned),
@@ -92,7 +92,7 @@ impl Blocks {
     }
 
     /// All that is known of the rows of a block but their text.
-    pub(super) fn rows(&self, index: usize, unpacker: &mut Unpacker) -> io::Result<Vec<Row>> {
+    pub(crate) fn rows(&self, index: usize, unpacker: &mut Unpacker) -> io::Result<Vec<Row>> {
         let (info, names) = (self.info(index), self.names());
         let mut rows = match self {
             Self::Sealed(run) => block::unpack_rows(info, &run.blocks[index].rows, names, unpacker)?,
@@ -113,7 +113,7 @@ impl Blocks {
     }
 
     /// The block of these rows.
-    pub(super) fn block(&self, index: usize, rows: Vec<Row>, unpacker: &mut Unpacker) -> io::Result<Block> {
+    pub(crate) fn block(&self, index: usize, rows: Vec<Row>, unpacker: &mut Unpacker) -> io::Result<Block> {
         let info = self.info(index);
         match self {
             Self::Sealed(run) => Block::of(info, &run.blocks[index].frame, rows, unpacker),
