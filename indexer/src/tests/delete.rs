@@ -8,13 +8,13 @@ use logweir_base::dir::sim::Survival;
 use proptest::prelude::*;
 use std::io::Read;
 
-fn delete(position: u64, second: i64, query: &str) -> Arc<Entry> {
+pub(super) fn delete(position: u64, second: i64, query: &str) -> Arc<Entry> {
     let (id, query) = (format!("d{position}"), query.to_owned());
     entry(position, second, EntryBody::Delete { id, query })
 }
 
 /// What a search must find after the deletions among `entries`.
-fn model_of(entries: &[Arc<Entry>], request: &SearchRequest) -> Vec<Found> {
+pub(super) fn model_of(entries: &[Arc<Entry>], request: &SearchRequest) -> Vec<Found> {
     let mut found = model(entries, &SearchRequest { limit: None, ..request.clone() });
     for entry in entries {
         if let EntryBody::Delete { query: text, .. } = &entry.body

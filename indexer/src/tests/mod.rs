@@ -157,30 +157,35 @@ fn all(store: &Store) -> Vec<Found> {
     found
 }
 
-/// What counting records of `entries` one by one must give.
+/// What counting records of `entries` one by one must give, those left out that a deletion among them has removed.
 fn model_count(entries: &[Arc<Entry>], request: &SearchRequest, mut stats: Stats) -> Stats {
     let mut matcher = Matcher::new(&request.query);
+    let mut deletions: Vec<(Position, Matcher)> = entries.iter().filter_map(deletion_of).collect();
+    let mut add = |entry: &Entry, view: &RecordView<'_>| {
+        let mut later = deletions.iter_mut().filter(|(position, _)| *position > entry.position);
+        if matcher.matches(view) && !later.any(|(_, gone)| gone.matches(view)) {
+            stats.add(view);
+        }
+    };
     for entry in entries {
         match &entry.body {
             EntryBody::Records(batch) => {
-                for line in &batch.records {
-                    let view = batch.view(line);
-                    if matcher.matches(&view) {
-                        stats.add(&view);
-                    }
-                }
+                batch.records.iter().for_each(|line| add(entry, &batch.view(line)));
             }
             EntryBody::Gap(gap, resource) => {
-                let text = gap_text(gap, resource);
-                let view = gap_view(&text, entry, resource);
-                if matcher.matches(&view) {
-                    stats.add(&view);
-                }
+                add(entry, &gap_view(&gap_text(gap, resource), entry, resource));
             }
             _ => {}
         }
     }
     stats
+}
+
+fn deletion_of(entry: &Arc<Entry>) -> Option<(Position, Matcher)> {
+    match &entry.body {
+        EntryBody::Delete { query, .. } => Some((entry.position, Matcher::new(&query.parse().ok()?))),
+        _ => None,
+    }
 }
 
 /// Sums of floats depend on their order, in the last digits.

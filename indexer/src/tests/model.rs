@@ -10,6 +10,7 @@ use proptest::prelude::*;
 enum Event {
     Lines { source: u8, lines: Vec<(u8, u8, i64)> },
     Texts { source: u8, texts: Vec<Vec<u8>> },
+    Delete { query: String },
     Gap { source: u8 },
     Tick { seconds: i64 },
     Reopen,
@@ -94,6 +95,7 @@ fn entries(events: &[Event]) -> Vec<(Arc<Entry>, bool)> {
                 let texts: Vec<&[u8]> = texts.iter().map(Vec::as_slice).collect();
                 super::lines(position, second, *source, &texts)
             }
+            Event::Delete { query } => super::delete::delete(position, second, query),
             Event::Texts { source, texts } => {
                 let texts: Vec<&[u8]> = texts.iter().map(Vec::as_slice).collect();
                 super::lines(position, second, *source, &texts)
@@ -165,8 +167,9 @@ proptest! {
 fn any_event() -> impl Strategy<Value = Event> {
     let texts = prop::collection::vec(generate::line(), 1..9);
     prop_oneof![
-        4 => (0u8..3, texts).prop_map(|(source, texts)| Event::Texts { source, texts }),
-        1 => event(),
+        16 => (0u8..3, texts).prop_map(|(source, texts)| Event::Texts { source, texts }),
+        4 => event(),
+        1 => generate::conditions().prop_map(|query| Event::Delete { query }),
     ]
 }
 
@@ -181,7 +184,7 @@ fn check_counts(store: &Store, entries: &[Arc<Entry>], pipelines: &[String]) {
         let pipeline = Pipeline::parse(text, at_second(200)).unwrap_or_else(|e| panic!("{text}: {e}"));
         let request = SearchRequest::of(pipeline.query);
         let (found, summary) = search(store, &request);
-        assert_eq!(found, model(entries, &request), "{text}");
+        assert_eq!(found, super::delete::model_of(entries, &request), "{text}");
         let Some(Reduce::Stats(spec)) = pipeline.reduce else { panic!("{text} counts nothing") };
         let (stats, counted) = store.count(&request, Stats::new(&spec));
         let (table, expected) = (stats.finish(), model_count(entries, &request, Stats::new(&spec)).finish());
