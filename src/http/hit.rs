@@ -6,6 +6,7 @@ use logweir_base::parse::{Parser, Record};
 use logweir_base::pattern::PatternId;
 use logweir_indexer::Hit;
 use serde::Serialize;
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// One line of an NDJSON answer.
@@ -39,10 +40,23 @@ struct HitJson<'a> {
     /// Only when the record is not valid UTF-8: `raw` then shows replacement characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     raw_base64: Option<String>,
+    /// Attributes that were asked for by their paths.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    fields: &'a BTreeMap<String, Value>,
 }
 
 /// Appends `hit` as one line of JSON.
 pub fn write_hit(out: &mut Vec<u8>, hit: &Hit<'_>, parser: &mut Parser) {
+    write_hit_with(out, hit, parser, &BTreeMap::new());
+}
+
+/// As [`write_hit`], with some of its attributes beside.
+pub(super) fn write_hit_with(
+    out: &mut Vec<u8>,
+    hit: &Hit<'_>,
+    parser: &mut Parser,
+    fields: &BTreeMap<String, Value>,
+) {
     let record = Record::of(&hit.view, parser);
     let resource = hit.view.resource;
     let raw = String::from_utf8_lossy(hit.raw);
@@ -64,6 +78,7 @@ pub fn write_hit(out: &mut Vec<u8>, hit: &Hit<'_>, parser: &mut Parser) {
         unterminated: !hit.raw.ends_with(b"\n"),
         raw,
         raw_base64: invalid.then(|| base64(hit.raw)),
+        fields,
     };
     serde_json::to_writer(&mut *out, &json).expect("plain data always serialises");
     out.push(b'\n');

@@ -19,7 +19,7 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(60);
 /// How long a search waits for the tail to cover what is acknowledged, before it answers for what it has.
 const COVER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Answer bytes handed over at a time, and how many of such chunks wait for a slow client.
-const CHUNK_BYTES: usize = 32 << 10;
+pub(super) const CHUNK_BYTES: usize = 32 << 10;
 pub(super) const CHUNKS_MAX: usize = 8;
 
 /// `GET /api/v1/search?q=&since=&until=&limit=&order=`
@@ -106,7 +106,8 @@ pub(super) fn send(chunks: &mpsc::Sender<Bytes>, buffer: &mut Vec<u8>) -> Result
     chunks.blocking_send(chunk).map_err(drop)
 }
 
-fn write_summary(buffer: &mut Vec<u8>, summary: &SearchSummary, covered: bool) {
+/// The line that closes an answer.
+pub(super) fn write_summary(buffer: &mut Vec<u8>, summary: &SearchSummary, covered: bool) {
     let json = serde_json::json!({ "summary": {
         "hits": summary.hits,
         "partial": summary.partial || !covered,
