@@ -1,11 +1,12 @@
 //! From arguments to exit code: one function a command.
 
 use crate::args::{
-    Args, Command, GenArgs, ParseArgs, PatternsArgs, RunArgs, SearchArgs, StatusArgs, TailArgs, TraceArgs,
-    ValidateArgs,
+    Args, Command, ExportArgs, GenArgs, ListArgs, ParseArgs, PatternsArgs, RunArgs, SearchArgs, StatusArgs,
+    TailArgs, TraceArgs, ValidateArgs,
 };
 use crate::backup::{self, Copied};
-use crate::client::{self, ClientError, Search, Server};
+use crate::client::{self, ClientError, Compression, Listed, Search, Server};
+use crate::completion;
 use crate::config::{self, Config, Exposure};
 use crate::demo;
 use crate::doctor;
@@ -58,9 +59,12 @@ fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Ship(args) => ship::run(args),
         Command::Search(args) => search(&args),
+        Command::Export(args) => export(&args),
         Command::Trace(args) => trace(&args),
         Command::Tail(args) => tail(&args),
         Command::Status(args) => status(&args),
+        Command::Fields(args) => list(&args.list, Listed::Fields, &args.query),
+        Command::Values(args) => list(&args.list, Listed::Values(args.field), &args.query),
         Command::Patterns(args) => patterns(&args),
         Command::Parse(args) => understood(&args),
         Command::Gen(args) => generate(&args),
@@ -72,6 +76,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Doctor(args) => doctor::run(&args),
         Command::Run(args) => serve(args),
         Command::Demo(args) => demo::run(&args),
+        Command::Completion(args) => completion::run(args.shell),
     }
 }
 
@@ -84,6 +89,36 @@ fn search(args: &SearchArgs) -> Result<(), Failure> {
         order: args.order,
     };
     ask(&args.server.server, |server| client::search(server, &search, args.output, &mut Screen::stdout()))
+}
+
+fn export(args: &ExportArgs) -> Result<(), Failure> {
+    let wanted = client::Export {
+        query: args.query.join(" "),
+        since: args.since.clone(),
+        until: args.until.clone(),
+        order: args.order,
+        format: args.output,
+        fields: args.fields.clone(),
+        compression: match (args.gzip, args.zstd) {
+            (true, _) => Compression::Gzip,
+            (_, true) => Compression::Zstd,
+            _ => Compression::None,
+        },
+        to: args.to.clone(),
+    };
+    ask(&args.server.server, |server| client::export(server, &wanted))
+}
+
+fn list(args: &ListArgs, listed: Listed, query: &[String]) -> Result<(), Failure> {
+    let wanted = client::Listing {
+        listed,
+        query: query.join(" "),
+        since: args.since.clone(),
+        until: args.until.clone(),
+        prefix: args.prefix.clone(),
+        limit: args.limit,
+    };
+    ask(&args.server.server, |server| client::list(server, &wanted, args.output, &mut Screen::stdout()))
 }
 
 fn trace(args: &TraceArgs) -> Result<(), Failure> {

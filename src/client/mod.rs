@@ -1,12 +1,16 @@
-//! The commands that ask a server: `search`, `trace`, `tail`, `patterns`, `status`. They speak HTTP only, read answers line by line in
+//! The commands that ask a server: `search`, `trace`, `tail`, `export`, `fields`, `values`, `patterns`, `status`. They speak HTTP only, read answers line by line in
 //! constant memory, and judge whether an answer is whole.
 
+mod export;
+mod fields;
 mod hit;
 mod patterns;
 mod request;
 mod status;
 mod view;
 
+pub use export::{Compression, Export, Format, export};
+pub use fields::{Listed, Listing, list};
 pub use patterns::{PatternsOf, patterns};
 pub use request::{Ask, ClientError, Server};
 pub use status::{

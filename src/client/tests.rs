@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::thread;
 
 /// A server that answers one request with `status` and `body`, and tells what was asked.
-fn serve(status: &'static str, body: String) -> (Server, thread::JoinHandle<String>) {
+pub(super) fn serve(status: &'static str, body: String) -> (Server, thread::JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let url = format!("http://{}", listener.local_addr().expect("bound"));
     let answer = thread::spawn(move || {
