@@ -74,7 +74,7 @@ pub fn export(server: &Server, wanted: &Export) -> Result<(), ClientError> {
     match copied.and_then(|hits| closed.map(|()| hits)) {
         Ok(hits) => {
             if let Some(to) = &wanted.to {
-                note(&format!("{hits} lines in {}", to.display()));
+                note(&format!("{hits} records in {}", to.display()));
             }
             Ok(())
         }
@@ -192,14 +192,14 @@ fn judge(server: &Server, hits: u64, summary: Option<Summary>) -> Result<u64, Cl
     let url = server.url();
     let failed = |reason: String| Err(ClientError::Failed(reason));
     let Some(summary) = summary else {
-        return failed(format!("{url} cut the export short after {hits} lines: there are more"));
+        return failed(format!("{url} cut the export short after {hits} records: there are more"));
     };
     if summary.partial {
         let errors = summary.errors.iter().map(|e| format!("\n  {e}")).collect::<String>();
         return failed(format!("the export is partial: {url} could not read everything{errors}"));
     }
     match summary.hits {
-        Some(sent) if sent != hits => failed(format!("{url} has sent {sent} lines, and {hits} have come")),
+        Some(sent) if sent != hits => failed(format!("{url} has sent {sent} records, and {hits} have come")),
         _ => Ok(hits),
     }
 }
@@ -229,13 +229,13 @@ fn bar_text(told: &Progress<'_>) -> String {
     const CELLS: usize = 20;
     const TO_SECONDS: usize = 19;
     let time = told.time.get(..TO_SECONDS).unwrap_or(&told.time);
-    let lines = format!("{} lines, at {time}", told.hits);
+    let records = format!("{} records, at {time}", told.hits);
     match told.share.map(|share| share.clamp(0.0, 1.0)) {
         Some(share) => {
             let full = (share * CELLS as f64) as usize;
-            format!("[{}{}] {:>3.0} %  {lines}", "#".repeat(full), " ".repeat(CELLS - full), share * 100.0)
+            format!("[{}{}] {:>3.0} %  {records}", "#".repeat(full), " ".repeat(CELLS - full), share * 100.0)
         }
-        None => lines,
+        None => records,
     }
 }
 

@@ -60,10 +60,10 @@ fn an_export_that_is_not_whole_fails_and_gets_no_name() {
         let Err(ClientError::Failed(reason)) = outcome else { panic!("{end}: {outcome:?}") };
         assert!(reason.contains(said) && reason.contains("out.tmp"), "{reason}");
     };
-    check("", "cut the export short after 2 lines");
+    check("", "cut the export short after 2 records");
     check("{\"source\":\"a\",\"off", "cut the export short");
     check("{\"summary\":{\"hits\":2,\"partial\":true,\"errors\":[\"split 7\"]}}\n", "split 7");
-    check("{\"summary\":{\"hits\":3}}\n", "has sent 3 lines, and 2 have come");
+    check("{\"summary\":{\"hits\":3}}\n", "has sent 3 records, and 2 have come");
     check("<html>\n", "does not answer like a logweir server");
 }
 
@@ -114,7 +114,7 @@ fn the_bar_fits_a_line() {
         assert_eq!(text, expected);
         assert!(text.len() < 80);
     };
-    check(Some(0.424), "[########            ]  42 %  123456789 lines, at 2026-11-23T10:15:00");
-    check(Some(7.0), "[####################] 100 %  123456789 lines, at 2026-11-23T10:15:00");
-    check(None, "123456789 lines, at 2026-11-23T10:15:00");
+    check(Some(0.424), "[########            ]  42 %  123456789 records, at 2026-11-23T10:15:00");
+    check(Some(7.0), "[####################] 100 %  123456789 records, at 2026-11-23T10:15:00");
+    check(None, "123456789 records, at 2026-11-23T10:15:00");
 }
