@@ -2,7 +2,8 @@
 //!
 //! Exit codes: 0 done (also when nothing was found), 1 failed, 2 used wrongly, 78 bad configuration.
 
-use crate::client::{Order, Output};
+use crate::client::{Format, Order, Output};
+use crate::completion::Shell;
 use crate::parse::Show;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use logweir_shipper::ShipArgs;
@@ -42,12 +43,21 @@ pub enum Command {
     /// Find lines.
     #[command(after_long_help = SEARCH_EXAMPLES)]
     Search(SearchArgs),
+    /// Write everything that a query finds, however much, as NDJSON, CSV or the lines themselves.
+    #[command(after_long_help = EXPORT_EXAMPLES)]
+    Export(ExportArgs),
     /// Tell what happened in one trace: every line across hosts and services in order, clocks corrected, and a waterfall.
     #[command(after_long_help = TRACE_EXAMPLES)]
     Trace(TraceArgs),
     /// Show lines as they arrive; Ctrl-C ends it.
     #[command(after_long_help = TAIL_EXAMPLES)]
     Tail(TailArgs),
+    /// List the fields that records have: what can be asked for.
+    #[command(after_long_help = FIELDS_EXAMPLES)]
+    Fields(FieldsArgs),
+    /// List the values of a field, the most frequent first.
+    #[command(after_long_help = VALUES_EXAMPLES)]
+    Values(ValuesArgs),
     /// List the patterns of messages: how often, since when, how lately, a sample, a trend.
     #[command(after_long_help = PATTERNS_EXAMPLES)]
     Patterns(PatternsArgs),
@@ -71,6 +81,9 @@ pub enum Command {
     Backup(BackupArgs),
     /// Bring the data back from a backup.
     Restore(RestoreArgs),
+    /// Print a script that lets a shell complete commands and flags.
+    #[command(after_long_help = COMPLETION_EXAMPLES)]
+    Completion(CompletionArgs),
 }
 
 /// Arguments of `demo`.
@@ -189,6 +202,56 @@ parent, which bounds that host's clock. A clock that does not fit is corrected; 
 times are marked with ~. JSON is the hits, each with offset_ms and, where corrected, adjusted; then
 {\"story\": ...}.";
 
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  logweir export --since 24h -o raw 'service:checkout' > checkout.log
+  logweir export -o csv --fields timestamp,level,user,http.status --to errors.csv 'level:error'
+  logweir export --zstd --to all.ndjson.zst '*'
+
+Columns of a table: timestamp, time_source, severity_number, severity_text, service.name, host.name, trace_id, span_id,
+user.id, body, exception.type, exception.message, exception.stacktrace, layout, wrapper, pattern, file, offset, received, raw;
+level, service, host, user and trace as in queries; any other name is a field, as `logweir fields` lists them.
+A cell that a spreadsheet would take for a formula gets a ' in front.
+
+An export that was cut short or is partial exits with 1; FILE is written as FILE.tmp and gets its name when it is whole.";
+
+/// Arguments of `export`.
+#[derive(Debug, ClapArgs)]
+pub struct ExportArgs {
+    /// Where to search.
+    #[command(flatten)]
+    pub server: ServerArgs,
+    /// Not before: 15m, 2h, 7d ago, or a time such as 2026-11-23T10:15:00Z [default: all time].
+    #[arg(long, value_name = "T", env = "LOGWEIR_SINCE")]
+    pub since: Option<String>,
+    /// Before: as --since.
+    #[arg(long, value_name = "T", env = "LOGWEIR_UNTIL")]
+    pub until: Option<String>,
+    /// Which lines first.
+    #[arg(long, value_enum, env = "LOGWEIR_ORDER", default_value_t = Order::Oldest)]
+    pub order: Order,
+    /// One JSON object a line, a table, or the lines as they were written.
+    #[arg(short, long, value_enum, env = "LOGWEIR_OUTPUT", default_value_t = Format::Ndjson)]
+    pub output: Format,
+    /// Columns of a table, with commas between [default: timestamp, severity_text, service.name, host.name, trace_id,
+    /// user.id, body, file, offset].
+    #[arg(long, value_name = "NAMES", env = "LOGWEIR_FIELDS", value_delimiter = ',')]
+    pub fields: Vec<String>,
+    /// Pack it with gzip.
+    #[arg(long, conflicts_with = "zstd")]
+    pub gzip: bool,
+    /// Pack it with zstd.
+    #[arg(long)]
+    pub zstd: bool,
+    // No variable: LOGWEIR_TO is the server that lines are shipped to.
+    /// Where to write [default: standard output].
+    #[arg(long, value_name = "FILE")]
+    pub to: Option<PathBuf>,
+    /// What to export; several words are joined with blanks. After `--` it may begin with a minus sign.
+    #[arg(required = true, value_name = "QUERY")]
+    pub query: Vec<String>,
+}
+
 /// Arguments of `trace`.
 #[derive(Debug, ClapArgs)]
 pub struct TraceArgs {
@@ -228,6 +291,70 @@ pub struct TailArgs {
     pub rate: u64,
     /// What to show; several words are joined with blanks. After `--` it may begin with a minus sign.
     #[arg(required = true, value_name = "QUERY")]
+    pub query: Vec<String>,
+}
+
+const FIELDS_EXAMPLES: &str = "\
+Examples:
+  logweir fields                                     what the newest records have
+  logweir fields --since 1h 'service:checkout'
+  logweir fields --prefix http.
+
+Counted from a sample: the 10,000 newest records that match, or as many as are found in 2 seconds.";
+
+/// Of which records fields or values are listed, and how many.
+#[derive(Debug, ClapArgs)]
+pub struct ListArgs {
+    /// Where to search.
+    #[command(flatten)]
+    pub server: ServerArgs,
+    /// Not before: 15m, 2h, 7d ago, or a time such as 2026-11-23T10:15:00Z [default: all time].
+    #[arg(long, value_name = "T", env = "LOGWEIR_SINCE")]
+    pub since: Option<String>,
+    /// Before: as --since.
+    #[arg(long, value_name = "T", env = "LOGWEIR_UNTIL")]
+    pub until: Option<String>,
+    /// Only what begins so, in upper or lower case.
+    #[arg(long, value_name = "TEXT", env = "LOGWEIR_PREFIX")]
+    pub prefix: Option<String>,
+    /// Rows at most; 0 means all.
+    #[arg(long, value_name = "N", env = "LOGWEIR_LIMIT", default_value_t = 100)]
+    pub limit: u64,
+    /// text for people, or the server's JSON object.
+    #[arg(short, long, value_enum, env = "LOGWEIR_OUTPUT", default_value_t = Show::Text)]
+    pub output: Show,
+}
+
+/// Arguments of `fields`.
+#[derive(Debug, ClapArgs)]
+pub struct FieldsArgs {
+    /// How they are listed.
+    #[command(flatten)]
+    pub list: ListArgs,
+    /// Of which records [default: all]; several words are joined with blanks.
+    #[arg(value_name = "QUERY")]
+    pub query: Vec<String>,
+}
+
+const VALUES_EXAMPLES: &str = "\
+Examples:
+  logweir values service
+  logweir values user --since 1h 'level:error'       whom it concerned
+  logweir values http.status --prefix 5
+
+Counted from a sample: the 10,000 newest records that match, or as many as are found in 2 seconds.";
+
+/// Arguments of `values`.
+#[derive(Debug, ClapArgs)]
+pub struct ValuesArgs {
+    /// How they are listed.
+    #[command(flatten)]
+    pub list: ListArgs,
+    /// The field: level, service, host, user, trace, file, pattern, or any that `logweir fields` lists.
+    #[arg(value_name = "FIELD")]
+    pub field: String,
+    /// Of which records [default: all]; several words are joined with blanks.
+    #[arg(value_name = "QUERY")]
     pub query: Vec<String>,
 }
 
@@ -405,6 +532,25 @@ pub struct RestoreArgs {
     pub dir: PathBuf,
 }
 
+const COMPLETION_EXAMPLES: &str = "\
+Install it:
+  bash   logweir completion bash > ~/.local/share/bash-completion/completions/logweir
+         (needs the package bash-completion; for all users: /usr/share/bash-completion/completions/logweir)
+  zsh    logweir completion zsh > ~/.zfunc/_logweir
+         (with `fpath+=(~/.zfunc)` before `compinit` in ~/.zshrc; for all users: /usr/share/zsh/site-functions/_logweir)
+  fish   logweir completion fish > ~/.config/fish/completions/logweir.fish
+
+Create the directory when it is not there; it works in shells that are started afterwards. To try it at once in bash:
+  source <(logweir completion bash)";
+
+/// Arguments of `completion`.
+#[derive(Debug, ClapArgs)]
+pub struct CompletionArgs {
+    /// For which shell.
+    #[arg(value_name = "SHELL", value_enum)]
+    pub shell: Shell,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -428,6 +574,13 @@ mod tests {
             "logweir ship -c a.toml --to h:1 --name n --host h --label k=v --label l=w --state d --once a.log b.log",
             "logweir search --server http://h:1 --since 15m --until 2026-11-23T10:15:00Z --limit 0 --order oldest -o raw a b",
             "logweir search -- -path:/health",
+            "logweir export --server http://h:1 --since 15m --until 2026-11-23 --order newest -o csv --fields a,b --gzip --to f a b",
+            "logweir export -o raw --zstd *",
+            "logweir fields --since 1h --prefix http. --limit 5 -o json level:error",
+            "logweir values service --since 1h --prefix c --limit 5 -o json level:error",
+            "logweir completion bash",
+            "logweir completion zsh",
+            "logweir completion fish",
             "logweir trace 4bf92f3577b34da6a3ce929d0e0e4736",
             "logweir trace --as-written -o json req-1",
             "logweir tail *",
@@ -459,6 +612,11 @@ mod tests {
             "logweir gen d",
             "logweir delete",
             "logweir delete --dry-run --yes x",
+            "logweir export",
+            "logweir export --gzip --zstd x",
+            "logweir export -o xml x",
+            "logweir values",
+            "logweir completion tcsh",
         ] {
             assert_eq!(parse(line).expect_err("refused").exit_code(), 2, "{line}");
         }

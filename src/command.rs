@@ -1,11 +1,12 @@
 //! From arguments to exit code: one function a command.
 
 use crate::args::{
-    Args, Command, DeleteArgs, GenArgs, ParseArgs, PatternsArgs, RunArgs, SearchArgs, StatusArgs, TailArgs,
-    TraceArgs, ValidateArgs,
+    Args, Command, DeleteArgs, ExportArgs, GenArgs, ListArgs, ParseArgs, PatternsArgs, RunArgs, SearchArgs,
+    StatusArgs, TailArgs, TraceArgs, ValidateArgs,
 };
 use crate::backup::{self, Copied};
-use crate::client::{self, ClientError, Intent, Search, Server, Until};
+use crate::client::{self, ClientError, Compression, Intent, Listed, Search, Server, Until};
+use crate::completion;
 use crate::config::{self, Config, Exposure};
 use crate::demo;
 use crate::doctor;
@@ -59,9 +60,12 @@ fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Ship(args) => ship::run(args),
         Command::Search(args) => search(&args),
+        Command::Export(args) => export(&args),
         Command::Trace(args) => trace(&args),
         Command::Tail(args) => tail(&args),
         Command::Status(args) => status(&args),
+        Command::Fields(args) => list(&args.list, Listed::Fields, &args.query),
+        Command::Values(args) => list(&args.list, Listed::Values(args.field), &args.query),
         Command::Patterns(args) => patterns(&args),
         Command::Delete(args) => delete(&args),
         Command::Parse(args) => understood(&args),
@@ -74,6 +78,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Doctor(args) => doctor::run(&args),
         Command::Run(args) => serve(args),
         Command::Demo(args) => demo::run(&args),
+        Command::Completion(args) => completion::run(args.shell),
     }
 }
 
@@ -87,6 +92,36 @@ fn search(args: &SearchArgs) -> Result<(), Failure> {
         timeout: args.timeout.clone(),
     };
     ask(&args.server.server, |server| client::search(server, &search, args.output, &mut Screen::stdout()))
+}
+
+fn export(args: &ExportArgs) -> Result<(), Failure> {
+    let wanted = client::Export {
+        query: args.query.join(" "),
+        since: args.since.clone(),
+        until: args.until.clone(),
+        order: args.order,
+        format: args.output,
+        fields: args.fields.clone(),
+        compression: match (args.gzip, args.zstd) {
+            (true, _) => Compression::Gzip,
+            (_, true) => Compression::Zstd,
+            _ => Compression::None,
+        },
+        to: args.to.clone(),
+    };
+    ask(&args.server.server, |server| client::export(server, &wanted))
+}
+
+fn list(args: &ListArgs, listed: Listed, query: &[String]) -> Result<(), Failure> {
+    let wanted = client::Listing {
+        listed,
+        query: query.join(" "),
+        since: args.since.clone(),
+        until: args.until.clone(),
+        prefix: args.prefix.clone(),
+        limit: args.limit,
+    };
+    ask(&args.server.server, |server| client::list(server, &wanted, args.output, &mut Screen::stdout()))
 }
 
 fn trace(args: &TraceArgs) -> Result<(), Failure> {

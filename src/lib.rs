@@ -5,6 +5,7 @@ pub mod args;
 pub mod backup;
 pub mod client;
 pub mod command;
+pub mod completion;
 pub mod config;
 pub mod demo;
 pub mod doctor;

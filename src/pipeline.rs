@@ -10,7 +10,7 @@
 
 use crate::command::Failure;
 use crate::config::Config;
-use crate::http::{self, Api, SEARCHES_MAX, Watchdog};
+use crate::http::{self, Api, EXPORTS_MAX, SEARCHES_MAX, Watchdog};
 use crate::terminal::note;
 use logweir_base::dir::{RealDir, SharedDir};
 use logweir_base::ids::JournalId;
@@ -86,6 +86,7 @@ impl Server {
             started: Instant::now(),
             clock,
             searches: Arc::new(Semaphore::new(SEARCHES_MAX)),
+            exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
         });
         runtime.spawn(http::serve(http, http::routes(api.clone()), stopped));
         Ok(Self {

@@ -66,6 +66,22 @@ pub struct HitJson<'a> {
     pub skipped: Option<u64>,
     /// Batches that a live tail never looked at.
     pub unread_batches: u64,
+    /// How far an export is; no hit.
+    #[serde(borrow)]
+    pub progress: Option<Progress<'a>>,
+}
+
+/// How far an export is.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Progress<'a> {
+    /// Lines so far.
+    pub hits: u64,
+    /// Time of the latest.
+    #[serde(borrow)]
+    pub time: Cow<'a, str>,
+    /// From 0 to 1; `None` when the server does not know where it ends.
+    pub share: Option<f64>,
 }
 
 /// What a server says of its whole answer.

@@ -1,7 +1,9 @@
-//! The commands that ask a server: `search`, `trace`, `tail`, `patterns`, `delete`, `status`. They speak HTTP only, read answers line by line in
-//! constant memory, and judge whether an answer is whole.
+//! The commands that ask a server: `search`, `export`, `trace`, `tail`, `fields`, `values`, `patterns`, `delete`, `status`. They
+//! speak HTTP only, read answers line by line in constant memory, and judge whether an answer is whole.
 
 mod delete;
+mod export;
+mod fields;
 mod hit;
 mod patterns;
 mod request;
@@ -12,6 +14,8 @@ mod trace;
 mod view;
 
 pub use delete::{Deletion, Intent, Until, delete, status as deletions};
+pub use export::{Compression, Export, Format, export};
+pub use fields::{Listed, Listing, list};
 pub use patterns::{PatternsOf, patterns};
 pub use request::{Ask, ClientError, Server};
 pub use search::{Search, search};

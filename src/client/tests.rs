@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::thread;
 
 /// A server that answers one request with `status` and `body`, and tells what was asked.
-fn serve(status: &'static str, body: String) -> (Server, thread::JoinHandle<String>) {
+pub(super) fn serve(status: &'static str, body: String) -> (Server, thread::JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let url = format!("http://{}", listener.local_addr().expect("bound"));
     let answer = thread::spawn(move || {
@@ -100,7 +100,7 @@ fn parameters_go_as_they_were_typed() {
     let wanted = Search { query: "a:\"b c\"".to_owned(), since: Some("15m".to_owned()), ..everything() };
     search(&server, &wanted, Output::Text, &mut Screen::new(Vec::new(), false, false)).expect("fine");
     let asked = answer.join().expect("served");
-    assert_eq!(asked, "GET /api/v1/search?q=a%3A%22b%20c%22&limit=0&order=oldest&since=15m HTTP/1.1");
+    assert_eq!(asked, "GET /api/v1/search?q=a%3A%22b%20c%22&order=oldest&limit=0&since=15m HTTP/1.1");
 }
 
 #[test]

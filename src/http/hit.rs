@@ -6,6 +6,7 @@ use logweir_base::parse::{Parser, Record};
 use logweir_base::pattern::PatternId;
 use logweir_indexer::Hit;
 use serde::Serialize;
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// One line of an NDJSON answer.
@@ -39,6 +40,9 @@ struct HitJson<'a> {
     /// Only when the record is not valid UTF-8: `raw` then shows replacement characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     raw_base64: Option<String>,
+    /// Attributes that were asked for by their paths.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    fields: &'a BTreeMap<String, Value>,
 }
 
 /// Appends `hit` as one line of JSON.
@@ -48,6 +52,16 @@ pub fn write_hit(out: &mut Vec<u8>, hit: &Hit<'_>, parser: &mut Parser) {
 
 /// As [`write_hit`], the record being read already.
 pub(super) fn write_record(out: &mut Vec<u8>, hit: &Hit<'_>, record: &Record) {
+    write_with_fields(out, hit, record, &BTreeMap::new());
+}
+
+/// As [`write_record`], with some of its attributes beside.
+pub(super) fn write_with_fields(
+    out: &mut Vec<u8>,
+    hit: &Hit<'_>,
+    record: &Record,
+    fields: &BTreeMap<String, Value>,
+) {
     let resource = hit.view.resource;
     let raw = String::from_utf8_lossy(hit.raw);
     let invalid = matches!(&raw, std::borrow::Cow::Owned(_));
@@ -68,6 +82,7 @@ pub(super) fn write_record(out: &mut Vec<u8>, hit: &Hit<'_>, record: &Record) {
         unterminated: !hit.raw.ends_with(b"\n"),
         raw,
         raw_base64: invalid.then(|| base64(hit.raw)),
+        fields,
     };
     serde_json::to_writer(&mut *out, &json).expect("plain data always serialises");
     out.push(b'\n');

@@ -4,13 +4,14 @@
 //! [`NEIGHBOURS_SEEN_MAX`] nearest records of its file.
 
 use super::Api;
-use super::hit::write_hit;
+use super::hit::{extend_hit, write_hit};
 use super::table::{write_columns, write_row};
 use logweir_base::parse::Parser;
 use logweir_base::pipe::{Cell, FieldReader, Named, Step};
 use logweir_base::query::Query;
 use logweir_base::time::Timestamp;
 use logweir_indexer::{Hit, LineKey, Order, SearchRequest, SearchSummary};
+use serde::Serialize;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
@@ -72,6 +73,12 @@ pub(super) struct HitWriter<'a> {
 struct Held {
     key: Cell,
     json: Vec<u8>,
+}
+
+/// Tells a neighbour from a hit.
+#[derive(Serialize)]
+struct Neighbour {
+    context: bool,
 }
 
 impl<'a> HitWriter<'a> {
@@ -207,12 +214,10 @@ impl<'a> HitWriter<'a> {
         self.api.store.search(&request, &mut |other| {
             let is_beyond = if order == Order::Newest { other.key() < key } else { other.key() > key };
             if other.source == source && is_beyond {
-                let mut json = Vec::new();
+                let (mut json, mut marked) = (Vec::new(), Vec::new());
                 write_hit(&mut json, other, &mut parser);
-                // Neighbours are told from hits by a mark at the end of the object.
-                json.truncate(json.len() - 2);
-                json.extend_from_slice(b",\"context\":true}\n");
-                found.push((other.key(), json));
+                extend_hit(&mut marked, &json, &Neighbour { context: true });
+                found.push((other.key(), marked));
             }
             let enough = found.len() >= self.plan.context as usize;
             if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

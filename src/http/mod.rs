@@ -1,17 +1,24 @@
-//! The HTTP side: search, traces, live tail, deletion, status, health, metrics, reload. Only this folder knows HTTP's server side.
+//! The HTTP side: search, traces, export, fields, live tail, deletion, status, health, metrics, reload. Only this folder knows
+//! HTTP's server side.
 
 mod delete;
+mod export;
+mod fields;
 mod hit;
 mod hits;
 mod metrics;
 mod params;
 mod patterns;
+mod projection;
 mod rate;
+mod sample;
 mod search;
 mod serve;
 mod status;
 mod table;
 mod tail;
+#[cfg(test)]
+mod testing;
 mod trace;
 
 pub use hit::write_hit;
@@ -36,6 +43,9 @@ use tokio_stream::wrappers::ReceiverStream;
 
 /// Searches that run at a time; further ones wait their turn.
 pub const SEARCHES_MAX: usize = 8;
+/// Exports that run at a time, beside the searches: one goes at the pace of its client, for hours if need be, and must not
+/// hold up those who look for something. Further ones are refused.
+pub const EXPORTS_MAX: usize = 4;
 
 /// What the handlers need of the running server.
 pub struct Api {
@@ -59,6 +69,8 @@ pub struct Api {
     pub clock: Arc<dyn Clock>,
     /// Bounds [`SEARCHES_MAX`].
     pub searches: Arc<Semaphore>,
+    /// Bounds [`EXPORTS_MAX`].
+    pub exports: Arc<Semaphore>,
 }
 
 /// Every route there is.
@@ -66,6 +78,9 @@ pub fn routes(api: Arc<Api>) -> Router {
     let health = get(|| async { text(200, "ok\n".to_owned()) });
     Router::new()
         .route("/api/v1/search", get(search::search))
+        .route("/api/v1/export", get(export::export))
+        .route("/api/v1/fields", get(fields::fields))
+        .route("/api/v1/values", get(fields::values))
         .route("/api/v1/trace/{id}", get(trace::trace))
         .route("/api/v1/patterns", get(patterns::patterns))
         .route("/api/v1/tail", get(tail::tail))

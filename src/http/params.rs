@@ -59,6 +59,21 @@ impl Wanted {
         Self { query, since, until, reduce, steps, limit, newest_first: false, deadline: DEADLINE }
     }
 
+    /// All records of a query within a time, for requests with parameters of their own: the query and the times as they
+    /// come, read as a search reads them. Without a query it is all records.
+    pub fn in_scope(
+        q: Option<&str>,
+        since: Option<&str>,
+        until: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Self, BadParam> {
+        Ok(Self {
+            since: time_param("since", since, now)?,
+            until: time_param("until", until, now)?,
+            ..Self::all_of(parse_query(q.filter(|q| !q.trim().is_empty()).unwrap_or("*"), now)?)
+        })
+    }
+
     /// Refuses pipes, for requests that do something of their own with the records.
     pub fn without_pipes(self) -> Result<Self, BadParam> {
         if self.reduce.is_none() && self.steps.is_empty() {
@@ -85,7 +100,7 @@ impl SearchParams {
             since: time_param("since", self.since.as_deref(), now)?,
             until: time_param("until", self.until.as_deref(), now)?,
             limit: limit_param(self.limit.as_deref(), if is_limited { None } else { Some(LIMIT_DEFAULT) })?,
-            newest_first: order_param(self.order.as_deref())?,
+            newest_first: order_param(self.order.as_deref(), true)?,
             deadline: timeout_param(self.timeout.as_deref())?,
             reduce,
             steps,
@@ -113,7 +128,8 @@ fn time_param(name: &str, text: Option<&str>, now: Timestamp) -> Result<Option<T
     parse_time(text, Some(now)).map(Some).ok_or_else(|| bad(name, text, expected))
 }
 
-fn limit_param(text: Option<&str>, default: Option<u64>) -> Result<Option<u64>, BadParam> {
+/// A bound on a count; 0 is none.
+pub(super) fn limit_param(text: Option<&str>, default: Option<u64>) -> Result<Option<u64>, BadParam> {
     match text.unwrap_or_default() {
         "" => Ok(default),
         text => match text.parse::<u64>() {
@@ -134,9 +150,11 @@ fn timeout_param(text: Option<&str>) -> Result<Duration, BadParam> {
     }
 }
 
-fn order_param(text: Option<&str>) -> Result<bool, BadParam> {
+/// Whether the newest come first.
+pub(super) fn order_param(text: Option<&str>, default: bool) -> Result<bool, BadParam> {
     match text.unwrap_or_default() {
-        "" | "newest" => Ok(true),
+        "" => Ok(default),
+        "newest" => Ok(true),
         "oldest" => Ok(false),
         text => Err(bad("order", text, "newest or oldest")),
     }

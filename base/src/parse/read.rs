@@ -2,6 +2,7 @@
 //! other text is read by its layout. Everything that needs fields is told the same (path, value) pairs: what the index
 //! stores, what the matcher judges, what is shown.
 
+use super::RecordView;
 use super::exception::exception_in;
 use super::json::{Parser, Shape, Value};
 use super::layout::text::{Reading, pairs};
@@ -25,6 +26,17 @@ pub(crate) enum Said<'a> {
 }
 
 impl Parser {
+    /// Calls `visit` with every field of a record and its value, as queries know them: whoever lists or exports fields says
+    /// the same as the matcher. The fields of the source, its host, file and labels, are not among them.
+    pub fn each_field(&mut self, view: &RecordView<'_>, mut visit: impl FnMut(&str, Value<'_>)) {
+        self.each(view.text, view.layout, |said| {
+            if let Said::Field(path, value) = said {
+                visit(path, value);
+            }
+            ControlFlow::Continue(())
+        });
+    }
+
     /// Calls `visit` with everything the record says, until it breaks: the fields of a JSON object in document order, or
     /// the whole text and then the fields that its layout finds in it.
     pub(crate) fn each(
