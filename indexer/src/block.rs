@@ -66,16 +66,6 @@ impl<'a> Names<'a> {
 }
 
 impl Block {
-    /// A block of rows that [`unpack_rows`] has given, with its text.
-    pub(crate) fn of(
-        info: &BlockInfo,
-        frame: &[u8],
-        rows: Vec<Row>,
-        unpacker: &mut Unpacker,
-    ) -> io::Result<Self> {
-        Ok(Self { text: unpack_text(info, frame, unpacker)?, rows })
-    }
-
     /// Whether words of some line do not stand in the text as they are.
     pub(crate) fn hides_words(&self) -> bool {
         self.rows.iter().any(|row| hides_words(self.raw(row), row.layout))

@@ -1,6 +1,6 @@
 //! The blocks of one run, whether it is in the tail or in a split.
 
-use crate::block::{self, Block, Names};
+use crate::block::{self, Names};
 use crate::codec::{Unpacker, damaged};
 use crate::columns::{BlockStats, Parts, read_groups};
 use crate::rows::Row;
@@ -112,12 +112,12 @@ impl Blocks {
         Ok(rows)
     }
 
-    /// The block of these rows.
-    pub(crate) fn block(&self, index: usize, rows: Vec<Row>, unpacker: &mut Unpacker) -> io::Result<Block> {
+    /// The lines of a block.
+    pub(crate) fn text(&self, index: usize, unpacker: &mut Unpacker) -> io::Result<Vec<u8>> {
         let info = self.info(index);
         match self {
-            Self::Sealed(run) => Block::of(info, &run.blocks[index].frame, rows, unpacker),
-            Self::Split { reader, .. } => Block::of(info, &reader.frame(index)?, rows, unpacker),
+            Self::Sealed(run) => block::unpack_text(info, &run.blocks[index].frame, unpacker),
+            Self::Split { reader, .. } => block::unpack_text(info, &reader.frame(index)?, unpacker),
         }
     }
 }

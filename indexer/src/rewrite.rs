@@ -102,7 +102,7 @@ impl Judge {
     fn block(&mut self, reader: &Arc<SplitReader>, run: usize, index: usize) -> io::Result<Block> {
         let blocks = Blocks::Split { reader: Arc::clone(reader), run, name: Arc::from("") };
         let rows = blocks.rows(index, &mut self.unpacker)?;
-        blocks.block(index, rows, &mut self.unpacker)
+        Ok(Block { text: blocks.text(index, &mut self.unpacker)?, rows })
     }
 
     /// Whether the text of a block shows that no line in it matches.

@@ -9,7 +9,7 @@ use crate::rows::{Row, RowWriter};
 use logweir_base::batch::LineMeta;
 use logweir_base::frame::Resource;
 use logweir_base::ids::SourceId;
-use logweir_base::parse::{Parser, RecordView, Terms};
+use logweir_base::parse::{Parser, RecordView, Terms, hides_words};
 use logweir_base::query::Candidates;
 use logweir_base::time::Timestamp;
 use std::collections::BTreeMap;
@@ -169,6 +169,9 @@ impl Sealer {
             self.text.push(b'\n');
         }
         self.columns.row(row.severity, row.service);
+        if hides_words(text, row.layout) {
+            self.columns.hides_words();
+        }
         self.rows.push(row);
         let columns = &mut self.columns;
         self.terms.add_and_show(view, &mut self.parser, |hash, path, value| columns.field(hash, path, value));

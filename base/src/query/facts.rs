@@ -60,15 +60,18 @@ impl Facts for () {
     }
 }
 
-/// The paths whose numbers may decide one of `leaves`.
-pub(super) fn number_paths(leaves: &[Leaf]) -> Vec<String> {
-    let mut paths = Vec::new();
-    for leaf in leaves {
-        if let Some(path) = number_path(leaf).filter(|path| !paths.iter().any(|known| known == path)) {
+/// The paths whose numbers may decide some of the leaves, and for each leaf the place of its path among them.
+pub(super) fn number_paths(leaves: &[Leaf]) -> (Vec<String>, Vec<Option<usize>>) {
+    let mut paths: Vec<String> = Vec::new();
+    let place_of = |leaf: &Leaf| {
+        let path = number_path(leaf)?;
+        Some(paths.iter().position(|known| known == path).unwrap_or_else(|| {
             paths.push(path.to_owned());
-        }
-    }
-    paths
+            paths.len() - 1
+        }))
+    };
+    let places = leaves.iter().map(place_of).collect();
+    (paths, places)
 }
 
 /// Whether severity and service decide this leaf.
@@ -90,10 +93,10 @@ pub(super) fn may_decide(leaf: &Leaf) -> bool {
     }
 }
 
-/// What the facts say of a leaf.
+/// What the facts say of a leaf, whose numbers stand at `place`.
 pub(super) fn verdict(
     leaf: &Leaf,
-    paths: &[String],
+    place: Option<usize>,
     head: &Head<'_>,
     facts: &dyn Facts,
     scratch: &mut Vec<u8>,
@@ -107,11 +110,7 @@ pub(super) fn verdict(
             (min, max) if max < *since || *until <= min => Some(false),
             _ => None,
         },
-        Leaf::Field { test, .. } => {
-            let path = number_path(leaf)?;
-            let place = paths.iter().position(|known| known == path)?;
-            of_numbers(test, facts.numbers(place))
-        }
+        Leaf::Field { test, .. } => of_numbers(test, facts.numbers(place?)),
         Leaf::Text { .. } | Leaf::Trace { .. } => None,
     }
 }

@@ -36,8 +36,13 @@ struct Program {
     block_filter: Option<Prefilter>,
     /// Holds for a line whose source's fields make no leaf true.
     line_filter: Option<Prefilter>,
-    /// The fields of the application's own whose numbers may decide a leaf; leaves name them by place.
+    /// The fields of the application's own whose numbers may decide a leaf.
     number_paths: Vec<String>,
+    /// For each leaf, the place of its field among them.
+    number_places: Vec<Option<usize>>,
+    /// Facts may decide something.
+    uses_facts: bool,
+    is_of_heads: bool,
     /// The one leaf that facts do not decide and of which the index knows how many records have it.
     counted: Option<Counted>,
 }
@@ -59,11 +64,15 @@ impl Matcher {
     /// Compiles `query`.
     pub fn new(query: &Query) -> Self {
         let (node, leaves) = compile(&query.expr);
+        let (number_paths, number_places) = facts::number_paths(&leaves);
         Self::of(Arc::new(Program {
             block_filter: prefilter::of(&node, &leaves, SourceFields::May),
             line_filter: prefilter::of(&node, &leaves, SourceFields::DoNot),
             reads_role: leaves.iter().any(|leaf| leaf.needs_line() && leaf.reads_role()),
-            number_paths: facts::number_paths(&leaves),
+            number_paths,
+            number_places,
+            uses_facts: leaves.is_empty() || leaves.iter().any(facts::is_told),
+            is_of_heads: leaves.iter().all(facts::is_of_head),
             counted: counted(&leaves),
             node,
             leaves,
@@ -87,12 +96,12 @@ impl Matcher {
 
     /// Whether severity and service decide the query.
     pub fn is_of_heads(&self) -> bool {
-        self.program.leaves.iter().all(facts::is_of_head)
+        self.program.is_of_heads
     }
 
     /// Whether [`Matcher::decide`] may ever decide anything.
     pub fn uses_facts(&self) -> bool {
-        self.program.leaves.is_empty() || self.program.leaves.iter().any(facts::is_told)
+        self.program.uses_facts
     }
 
     /// Whether the query matches all records of which this is known, or none; `None` when they have to be looked at.
@@ -120,7 +129,7 @@ impl Matcher {
         for (at, leaf) in program.leaves.iter().enumerate() {
             state.known[at] = match has_word {
                 Some(has) if of_word == Some(at) => Some(has),
-                _ => facts::verdict(leaf, &program.number_paths, head, facts, &mut state.scratch),
+                _ => facts::verdict(leaf, program.number_places[at], head, facts, &mut state.scratch),
             };
         }
         evaluate(&program.node, &state.known)

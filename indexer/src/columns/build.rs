@@ -20,6 +20,7 @@ pub(crate) struct ColumnsBuilder {
     paths: Vec<Arc<str>>,
     /// A field has found no place in this block.
     has_others: bool,
+    hides_words: bool,
 }
 
 #[derive(Default)]
@@ -47,6 +48,11 @@ impl ColumnsBuilder {
         self.groups[group].2 += 1;
         self.group_of.push(group as u64);
         self.rows += 1;
+    }
+
+    /// Words of the latest row do not stand in its text as they are.
+    pub(crate) fn hides_words(&mut self) {
+        self.hides_words = true;
     }
 
     /// A field of the latest row.
@@ -78,7 +84,7 @@ impl ColumnsBuilder {
         put(&mut entry, groups.len() as u64);
         entry.extend_from_slice(&groups);
         let used = self.columns.iter().filter(|column| column.is_used()).count() as u64;
-        put(&mut entry, used << 1 | u64::from(!self.has_others));
+        put(&mut entry, used << 2 | u64::from(self.hides_words) << 1 | u64::from(!self.has_others));
         for (path, column) in self.columns.iter().enumerate().filter(|(_, column)| column.is_used()) {
             put(&mut entry, path as u64);
             column.write(self.rows, &mut entry, &mut columns);
@@ -114,7 +120,7 @@ impl ColumnsBuilder {
         self.rows = 0;
         self.groups.clear();
         self.group_of.clear();
-        self.has_others = false;
+        (self.has_others, self.hides_words) = (false, false);
         for column in &mut self.columns {
             column.rows.clear();
             column.numbers.clear();

@@ -6,7 +6,8 @@
 //!   length of what follows
 //!   rows
 //!   groups: bytes, then each: severity, service (of the run), rows      pairs of severity and service
-//!   columns << 1 | 1 when every number in a field of the application's own has its column
+//!   columns << 2 | 2 when words of some line do not stand in its text as they are
+//!                | 1 when every number in a field of the application's own has its column
 //!   each: path (of the run), flags, and unless it is unfit:
 //!         rows with a number, bytes of its values, least 8 and greatest 8 (f64, little endian)
 //!     flags: 1 unfit: more numbers than one in a row, or one that is no exact f64; 2 nothing but JSON numbers there

@@ -31,6 +31,8 @@ pub(crate) struct BlockStats {
     pub(crate) columns: Vec<ColumnStats>,
     /// A field without a column has no number in this block.
     pub(crate) is_complete: bool,
+    /// Words of some line do not stand in its text as they are.
+    pub(crate) hides_words: bool,
 }
 
 /// What is known of a column.
@@ -73,8 +75,8 @@ impl BlockStats {
             self.groups.push(Group { severity, service, rows });
         }
         let columns = take(entry)?;
-        self.is_complete = columns & 1 == 1;
-        for _ in 0..columns >> 1 {
+        (self.is_complete, self.hides_words) = (columns & 1 == 1, columns & 2 == 2);
+        for _ in 0..columns >> 2 {
             let path = take_u32(entry)?;
             let (&flags, rest) = entry.split_first()?;
             *entry = rest;

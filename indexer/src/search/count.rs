@@ -13,6 +13,7 @@ use super::cursor::candidates_of;
 use super::judge::{ByGroup, Judge, RunState, Verdict, cut_short};
 use super::limits::Limits;
 use super::{SearchRequest, SearchSummary, overlaps};
+use crate::block::Block;
 use crate::blocks::Blocks;
 use crate::columns::{ColumnState, Group, Parts, RunColumns, read_groups, read_numbers};
 use crate::open::OpenRun;
@@ -404,6 +405,11 @@ impl<'a> Counter<'a> {
 
     /// Counts row by row; the lines are read only when rows and columns do not suffice.
     fn by_rows(&mut self, run: &CountRun, index: usize, verdict: Verdict) -> io::Result<()> {
+        let text = self.judge.text_first(&run.state, index)?;
+        self.summary.blocks_decoded += u64::from(text.is_some());
+        if text.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(());
+        }
         let rows = run.state.blocks.rows(index, &mut self.judge.unpacker)?;
         let decided = self.judge.rows(&run.state, index, &rows, verdict)?;
         let wanted = |(row, decided): (&Row, &Option<bool>)| {
@@ -419,7 +425,15 @@ impl<'a> Counter<'a> {
             self.add_rows(run, &rows, &wanted);
             return Ok(());
         }
-        self.add_lines(run, index, rows, &decided, &wanted)
+        let block = match text {
+            Some(text) => Some(Block { text, rows }),
+            None => {
+                self.summary.blocks_decoded += 1;
+                self.judge.lines(&run.state, index, rows)?
+            }
+        };
+        block.into_iter().for_each(|block| self.add_lines(run, &block, &decided, &wanted));
+        Ok(())
     }
 
     /// Counts rows that match.
@@ -437,20 +451,7 @@ impl<'a> Counter<'a> {
     }
 
     /// Counts lines, which are judged unless that is decided.
-    fn add_lines(
-        &mut self,
-        run: &CountRun,
-        index: usize,
-        rows: Vec<Row>,
-        decided: &[Option<bool>],
-        wanted: &[bool],
-    ) -> io::Result<()> {
-        self.summary.blocks_decoded += 1;
-        let block = run.state.blocks.block(index, rows, &mut self.judge.unpacker)?;
-        let filter = self.judge.matcher.prefilter();
-        if filter.is_some_and(|filter| !filter.is_match(&block.text)) && !block.hides_words() {
-            return Ok(());
-        }
+    fn add_lines(&mut self, run: &CountRun, block: &Block, decided: &[Option<bool>], wanted: &[bool]) {
         let names = run.state.blocks.names();
         for (at, row) in block.rows.iter().enumerate().filter(|(at, _)| wanted[*at]) {
             let view = block.view(row, names);
@@ -460,7 +461,6 @@ impl<'a> Counter<'a> {
                 self.stats.add(&view);
             }
         }
-        Ok(())
     }
 
     fn open_run(&mut self, run: &OpenRun) {

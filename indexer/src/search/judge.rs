@@ -1,5 +1,6 @@
 //! What a query makes of blocks and rows by statistics and columns, before any line is decompressed.
 
+use crate::block::Block;
 use crate::blocks::Blocks;
 use crate::codec::{Unpacker, damaged};
 use crate::columns::{BlockStats, ColumnState, Group, Parts, RunColumns, of_row, read_groups, read_numbers};
@@ -182,6 +183,33 @@ impl Judge {
             }
         }
         all
+    }
+
+    /// The text of a block, decompressed before anything else when only it can rule lines out; `None` when that is not so.
+    /// Empty when it does.
+    pub(super) fn text_first(&mut self, run: &RunState, index: usize) -> io::Result<Option<Vec<u8>>> {
+        if self.matcher.uses_facts() || self.matcher.prefilter().is_none() || !run.blocks.has_columns() {
+            return Ok(None);
+        }
+        let text = run.blocks.text(index, &mut self.unpacker)?;
+        if self.matcher.prefilter().is_some_and(|filter| filter.is_match(&text)) {
+            return Ok(Some(text));
+        }
+        run.blocks.stats(index, Parts::Columns, &mut self.stats)?;
+        Ok(Some(if self.stats.hides_words { text } else { Vec::new() }))
+    }
+
+    /// The lines of a block, of which some may match by what is known; `None` when its text shows that none does.
+    pub(super) fn lines(
+        &mut self,
+        run: &RunState,
+        index: usize,
+        rows: Vec<Row>,
+    ) -> io::Result<Option<Block>> {
+        let block = Block { text: run.blocks.text(index, &mut self.unpacker)?, rows };
+        let filter = self.matcher.prefilter();
+        let ruled_out = filter.is_some_and(|filter| !filter.is_match(&block.text)) && !block.hides_words();
+        Ok(if ruled_out { None } else { Some(block) })
     }
 
     /// What rows, columns and pattern say of each row of a block on which [`Judge::block`] has given `verdict`.

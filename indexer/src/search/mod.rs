@@ -252,23 +252,22 @@ impl Search<'_> {
         if verdict == Verdict::None {
             return Ok(None);
         }
+        let text = self.judge.text_first(&blocks.run, index)?;
+        self.summary.blocks_decoded += u64::from(text.is_some());
+        if text.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(None);
+        }
         let rows = blocks.run.blocks.rows(index, &mut self.judge.unpacker)?;
         let decided = self.judge.rows(&blocks.run, index, &rows, verdict)?;
         if decided.iter().all(|decided| *decided == Some(false)) {
             return Ok(None);
         }
-        self.summary.blocks_decoded += 1;
-        let block = blocks.run.blocks.block(index, rows, &mut self.judge.unpacker)?;
-        if self.rules_out(&block) {
-            return Ok(None);
+        if let Some(text) = text {
+            return Ok(Some((Block { text, rows }, decided)));
         }
-        Ok(Some((block, decided)))
-    }
-
-    /// Whether the text of a block shows that no line in it matches.
-    fn rules_out(&self, block: &Block) -> bool {
-        let filter = self.judge.matcher.prefilter();
-        filter.is_some_and(|filter| !filter.is_match(&block.text)) && !block.hides_words()
+        self.summary.blocks_decoded += 1;
+        let block = self.judge.lines(&blocks.run, index, rows)?;
+        Ok(block.map(|block| (block, decided)))
     }
 
     /// Judges lines until something else comes first.
