@@ -7,16 +7,17 @@
 
 mod common;
 
-use common::{cpu_seconds, disk_mb, generated, memory_mb, serve, size, wait_for};
+use common::{cpu_seconds, disk_mb, generated, memory_mb, serve, size, thread_seconds, wait_for};
 use logweir::http::write_hit;
 use logweir::pipeline::Server;
-use logweir::workload::truth_path;
+use logweir::workload::{self, truth_path};
 use logweir_base::parse::Parser;
 use logweir_base::pipe::{Pipeline, Reduce, Stats, Step};
 use logweir_base::time::{Clock, SystemClock};
 use logweir_indexer::SearchRequest;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::time::Instant;
 
 fn main() {
     let lines = size("LOGWEIR_BENCH_LINES", 5_000_000, 20_000);
@@ -38,6 +39,47 @@ fn main() {
         println!("  {query:<58} {hits:>9} {ms:>10.3} {must:>7} {aim:>6} {victoria:>7}   {name}");
     }
     println!("  VmRSS {:.0} MB after", memory_mb("VmRSS"));
+    while_ingesting(&server, dir.path(), &log);
+}
+
+/// Looks traces up while the server reads as fast as it can: CPU time of the asking thread, and the time that passes.
+fn while_ingesting(server: &Server, dir: &Path, log: &Path) {
+    let lines = size("LOGWEIR_BENCH_MORE_LINES", 1_000_000, 5_000);
+    let more = dir.join("more");
+    generated(&more, lines, 2);
+    let text = std::fs::read(truth_path(&more)).expect("the truth was written");
+    let truth: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
+    let traces: Vec<&String> = truth["traces"].as_object().expect("traces").keys().collect();
+    let stored = || {
+        let status = server.store().status();
+        status.split_lines + status.tail_lines
+    };
+    let target = stored() + lines;
+    std::fs::rename(workload::log_path(&more), log.with_file_name("more.log")).expect("in one file system");
+    let (mut cpu, mut wall) = (Vec::new(), Vec::new());
+    for trace in traces.iter().cycle() {
+        let request = SearchRequest::of(format!("trace:{trace}").parse().expect("a good query"));
+        let (started, before) = (Instant::now(), thread_seconds());
+        let summary = server.store().search(&request, &mut |_| ControlFlow::Continue(()));
+        assert!(!summary.partial, "{:?}", summary.errors);
+        cpu.push((thread_seconds() - before) * 1e3);
+        wall.push(started.elapsed().as_secs_f64() * 1e3);
+        if stored() >= target {
+            break;
+        }
+    }
+    let at = |all: &mut Vec<f64>, percent: usize| {
+        all.sort_by(f64::total_cmp);
+        all[(all.len() - 1) * percent / 100]
+    };
+    println!(
+        "  trace look-ups while {lines} lines are read: {} of them, CPU ms p50 {:.2} p99 {:.2} (must 10), wall ms p50 {:.2} p99 {:.2}",
+        cpu.len(),
+        at(&mut cpu, 50),
+        at(&mut cpu, 99),
+        at(&mut wall, 50),
+        at(&mut wall, 99)
+    );
 }
 
 /// A query and what others and we ourselves ask of it, in CPU milliseconds at 5 M lines.

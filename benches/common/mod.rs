@@ -30,6 +30,12 @@ pub fn cpu_seconds() -> f64 {
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
+/// CPU seconds of this thread so far.
+pub fn thread_seconds() -> f64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
+
 /// A line of `/proc/self/status` such as `VmHWM`, in MB.
 pub fn memory_mb(name: &str) -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("linux has it");
@@ -60,7 +66,8 @@ pub fn disk_mb(dir: &Path) -> f64 {
 
 /// An all-in-one server below `dir` that tails `log`, writes a split when lines are 5 s old, and indexes in `block` bytes.
 pub fn serve(dir: &Path, log: &Path, block: u64) -> Server {
-    let mut config = Config { tail: vec![log.display().to_string()], ..Config::default() };
+    let mut config =
+        Config { tail: vec![log.with_file_name("*.log").display().to_string()], ..Config::default() };
     config.data.dir = dir.join("data");
     config.http.listen = SocketAddr::from(([127, 0, 0, 1], 0));
     config.ingest.listen = SocketAddr::from(([127, 0, 0, 1], 0));

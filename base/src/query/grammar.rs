@@ -22,7 +22,7 @@ use crate::time::{Timestamp, parse_time};
 use std::ops::ControlFlow;
 
 /// Longer text is no query that a person or a program of sense writes.
-pub(super) const TEXT_BYTES_MAX: usize = 64 << 10;
+pub(super) const TEXT_BYTES_MAX: usize = 32 << 10;
 /// Parentheses and negations inside one another.
 const DEPTH_MAX: usize = 64;
 /// Conditions in one query.
