@@ -4,8 +4,7 @@
 /// Hashes with the number of records that have each: open addressing, at most half full; grows by doubling, never shrinks.
 pub(crate) struct Distinct {
     slots: Vec<Slot>,
-    /// Hashes in order of arrival; also what has to be wiped.
-    members: Vec<u64>,
+    members: usize,
     zero: Option<Slot>,
 }
 
@@ -22,7 +21,7 @@ pub(crate) type Counted = (u64, u32);
 
 impl Distinct {
     pub(crate) fn new() -> Self {
-        Self { slots: vec![Slot::default(); 4096], members: Vec::new(), zero: None }
+        Self { slots: vec![Slot::default(); 4096], members: 0, zero: None }
     }
 
     /// Adds `hash`, which record number `record` (from 1, ascending) has; it may say so more than once.
@@ -41,29 +40,22 @@ impl Distinct {
 
     /// All members in ascending order; the set is empty afterwards.
     pub(crate) fn take_sorted(&mut self) -> Vec<Counted> {
-        let zero = self.zero.take();
-        let mut sorted: Vec<Counted> = self.members.iter().map(|&hash| self.find(hash)).collect();
-        sorted.extend(zero.map(|slot| (0, counted(slot))));
-        sorted.sort_unstable();
-        self.members.clear();
-        self.slots.fill(Slot::default());
-        sorted
-    }
-
-    fn find(&self, hash: u64) -> Counted {
-        let mask = self.slots.len() - 1;
-        let mut at = hash as usize & mask;
-        while self.slots[at].hash != hash {
-            at = (at + 1) & mask;
+        let mut sorted = Vec::with_capacity(self.members + 1);
+        sorted.extend(self.zero.take().map(|slot| (0, counted(slot))));
+        for slot in self.slots.iter_mut().filter(|slot| slot.hash != 0) {
+            sorted.push((slot.hash, counted(*slot)));
+            *slot = Slot::default();
         }
-        (hash, counted(self.slots[at]))
+        sorted.sort_unstable();
+        self.members = 0;
+        sorted
     }
 
     fn slot(&mut self, hash: u64) -> &mut Slot {
         if hash == 0 {
             return self.zero.get_or_insert_default();
         }
-        if self.members.len() * 2 > self.slots.len() {
+        if self.members * 2 > self.slots.len() {
             self.grow();
         }
         let mask = self.slots.len() - 1;
@@ -71,7 +63,7 @@ impl Distinct {
         while self.slots[at].hash != hash {
             if self.slots[at].hash == 0 {
                 self.slots[at].hash = hash;
-                self.members.push(hash);
+                self.members += 1;
                 break;
             }
             at = (at + 1) & mask;

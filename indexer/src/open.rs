@@ -146,8 +146,13 @@ impl OpenRun {
 
     /// All lines, ascending.
     pub(crate) fn sorted(&self) -> Vec<LineRef> {
-        let mut refs = Vec::with_capacity(self.lines as usize);
-        for (batch, lines) in (0u32..).zip(&self.batches) {
+        self.sorted_where(|_| true)
+    }
+
+    /// The lines of some batches, ascending.
+    pub(crate) fn sorted_where(&self, wanted: impl Fn(&OpenBatch) -> bool) -> Vec<LineRef> {
+        let mut refs = Vec::new();
+        for (batch, lines) in (0u32..).zip(&self.batches).filter(|(_, lines)| wanted(lines)) {
             let of_line = |(line, it): (u32, &RecordSpan)| LineRef { time: it.time, batch, line };
             refs.extend((0u32..).zip(&lines.lines().records).map(of_line));
         }

@@ -58,8 +58,28 @@ pub(super) fn of(node: &Node, leaves: &[Leaf], source: SourceFields) -> Option<P
 impl Prefilter {
     /// Whether `text`, a line or a block of lines, may contain a matching line.
     pub fn is_match(&self, text: &[u8]) -> bool {
-        self.needles.iter().any(|needle| needle.is_in(text))
-            || memmem::find(text, br"\u").is_some()
+        self.needles.iter().any(|needle| needle.find(text, 0).is_some()) || self.is_hidden_in(text)
+    }
+
+    /// Calls `found` with each place in `text` that a matching line must have one of. False, and nothing called, when
+    /// something in the text may hide such places.
+    pub fn each_place(&self, text: &[u8], mut found: impl FnMut(usize)) -> bool {
+        if self.is_hidden_in(text) {
+            return false;
+        }
+        for needle in &self.needles {
+            let mut from = 0;
+            while let Some(at) = needle.find(text, from) {
+                found(at);
+                from = at + needle.window_at + 1;
+            }
+        }
+        true
+    }
+
+    /// Whether an escape, a colour or another character may hide what is looked for.
+    fn is_hidden_in(&self, text: &[u8]) -> bool {
+        memmem::find(text, br"\u").is_some()
             || memchr(ESCAPE, text).is_some()
             || (self.kelvin_sign && memmem::find(text, "\u{212a}".as_bytes()).is_some())
     }
@@ -75,17 +95,17 @@ impl Needle {
         Some(Self { window: Regex::new(&pattern).ok()?, window_at, token })
     }
 
-    fn is_in(&self, text: &[u8]) -> bool {
-        let mut from = 0;
+    /// Where the token begins whose window is the first at or behind `from`.
+    fn find(&self, text: &[u8], mut from: usize) -> Option<usize> {
         while let Some(found) = self.window.find_at(text, from) {
-            let whole =
-                found.start().checked_sub(self.window_at).and_then(|at| text.get(at..at + self.token.len()));
+            let start = found.start().checked_sub(self.window_at);
+            let whole = start.and_then(|at| text.get(at..at + self.token.len()));
             if whole.is_some_and(|whole| whole.eq_ignore_ascii_case(self.token.as_bytes())) {
-                return true;
+                return start;
             }
             from = found.start() + 1;
         }
-        false
+        None
     }
 }
 

@@ -411,7 +411,7 @@ impl<'a> Counter<'a> {
             return Ok(());
         }
         let rows = run.state.blocks.rows(index, &mut self.judge.unpacker)?;
-        let decided = self.judge.rows(&run.state, index, &rows, verdict)?;
+        let mut decided = self.judge.rows(&run.state, index, &rows, verdict)?;
         let wanted = |(row, decided): (&Row, &Option<bool>)| {
             self.plan.range.contains(&row.key.time) && *decided != Some(false)
         };
@@ -432,7 +432,10 @@ impl<'a> Counter<'a> {
                 self.judge.lines(&run.state, index, rows)?
             }
         };
-        block.into_iter().for_each(|block| self.add_lines(run, &block, &decided, &wanted));
+        if let Some(block) = block {
+            self.judge.by_text(&block, &mut decided);
+            self.add_lines(run, &block, &decided, &wanted);
+        }
         Ok(())
     }
 
@@ -464,7 +467,8 @@ impl<'a> Counter<'a> {
     }
 
     fn open_run(&mut self, run: &OpenRun) {
-        for (at, line) in run.sorted().into_iter().enumerate() {
+        let lines = run.sorted_where(|batch| self.judge.batch_may_match(batch));
+        for (at, line) in lines.into_iter().enumerate() {
             if at % LINES_PER_LOOK == 0 && self.plan.limits.is_over() {
                 self.summary.partial = true;
                 return;

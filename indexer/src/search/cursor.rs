@@ -87,11 +87,10 @@ impl Cursor {
         Self { lines: Lines::Block(blocks, block), decided, left, order }
     }
 
-    /// The lines of an open run in `range`.
-    pub(super) fn over_open(run: OpenRun, order: Order, range: &Range<Timestamp>) -> Self {
-        let sorted = run.sorted();
+    /// Lines of an open run, which ascend.
+    pub(super) fn over_open(run: OpenRun, sorted: Vec<LineRef>, order: Order) -> Self {
         let left = 0..sorted.len();
-        Self { lines: Lines::Open(run, sorted), decided: Vec::new(), left, order }.within(range)
+        Self { lines: Lines::Open(run, sorted), decided: Vec::new(), left, order }
     }
 
     /// Only the lines in `range`.

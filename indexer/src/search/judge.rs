@@ -4,8 +4,9 @@ use crate::block::Block;
 use crate::blocks::Blocks;
 use crate::codec::{Unpacker, damaged};
 use crate::columns::{BlockStats, ColumnState, Group, Parts, RunColumns, of_row, read_groups, read_numbers};
+use crate::open::OpenBatch;
 use crate::rows::Row;
-use logweir_base::parse::Severity;
+use logweir_base::parse::{Severity, hides_words};
 use logweir_base::pattern::PatternId;
 use logweir_base::query::{ByWord, Facts, Head, Matcher, NumbersAt};
 use logweir_base::time::Timestamp;
@@ -210,6 +211,30 @@ impl Judge {
         let filter = self.matcher.prefilter();
         let ruled_out = filter.is_some_and(|filter| !filter.is_match(&block.text)) && !block.hides_words();
         Ok(if ruled_out { None } else { Some(block) })
+    }
+
+    /// Whether the text of a batch of open lines leaves open that one of them matches.
+    pub(super) fn batch_may_match(&self, batch: &OpenBatch) -> bool {
+        let lines = batch.lines();
+        self.matcher.prefilter().is_none_or(|filter| filter.is_match(&lines.text))
+            || lines.records.iter().any(|record| hides_words(lines.raw_of(record), record.layout))
+    }
+
+    /// Decides the rows against which the text of their block speaks.
+    pub(super) fn by_text(&self, block: &Block, decided: &mut [Option<bool>]) {
+        let Some(filter) = self.matcher.prefilter().filter(|_| !block.hides_words()) else {
+            return;
+        };
+        let mut possible = vec![false; block.rows.len()];
+        let told = filter.each_place(&block.text, |place| {
+            let behind = block.rows.partition_point(|row| row.at as usize <= place);
+            possible[behind.saturating_sub(1)] = true;
+        });
+        for (decided, possible) in decided.iter_mut().zip(possible).filter(|_| told) {
+            if !possible {
+                decided.get_or_insert(false);
+            }
+        }
     }
 
     /// What rows, columns and pattern say of each row of a block on which [`Judge::block`] has given `verdict`.

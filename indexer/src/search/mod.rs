@@ -19,6 +19,7 @@ mod limits;
 use crate::block::Block;
 use crate::blocks::Blocks;
 use crate::line::{Hit, LineKey};
+use crate::open::OpenRun;
 use crate::set::BlockSet;
 use crate::split::{OpenSplits, Split};
 use crate::store::Snapshot;
@@ -169,16 +170,20 @@ impl Search<'_> {
         }
         for run in snapshot.runs {
             match run {
-                Run::Frozen(run) => {
-                    self.push_lines(Cursor::over_open((*run).clone(), self.request.order, &self.range))
-                }
+                Run::Frozen(run) => self.push_open((*run).clone()),
                 Run::Sealed(run) => {
                     let set = Arc::new(candidates_of(&run, &self.candidates));
                     self.push_blocks(RunBlocks::new(Blocks::Sealed(run), set, &self.judge.matcher));
                 }
             }
         }
-        self.push_lines(Cursor::over_open(snapshot.open, self.request.order, &self.range));
+        self.push_open(snapshot.open);
+    }
+
+    /// Queues the lines of an open run, but for batches whose text shows that none matches.
+    fn push_open(&mut self, run: OpenRun) {
+        let sorted = run.sorted_where(|batch| self.judge.batch_may_match(batch));
+        self.push_lines(Cursor::over_open(run, sorted, self.request.order).within(&self.range));
     }
 
     fn run(&mut self, found: &mut dyn FnMut(&Hit<'_>) -> ControlFlow<()>) {
@@ -258,16 +263,21 @@ impl Search<'_> {
             return Ok(None);
         }
         let rows = blocks.run.blocks.rows(index, &mut self.judge.unpacker)?;
-        let decided = self.judge.rows(&blocks.run, index, &rows, verdict)?;
+        let mut decided = self.judge.rows(&blocks.run, index, &rows, verdict)?;
         if decided.iter().all(|decided| *decided == Some(false)) {
             return Ok(None);
         }
-        if let Some(text) = text {
-            return Ok(Some((Block { text, rows }, decided)));
-        }
-        self.summary.blocks_decoded += 1;
-        let block = self.judge.lines(&blocks.run, index, rows)?;
-        Ok(block.map(|block| (block, decided)))
+        let block = match text {
+            Some(text) => Some(Block { text, rows }),
+            None => {
+                self.summary.blocks_decoded += 1;
+                self.judge.lines(&blocks.run, index, rows)?
+            }
+        };
+        Ok(block.map(|block| {
+            self.judge.by_text(&block, &mut decided);
+            (block, decided)
+        }))
     }
 
     /// Judges lines until something else comes first.

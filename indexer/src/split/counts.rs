@@ -15,8 +15,8 @@
 use super::pages::Pages;
 use crate::codec::{Packer, Unpacker, damaged};
 use logweir_base::varint::{put, take};
-use std::collections::BTreeMap;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 
 const BLOCKS_MIN: usize = 16;
@@ -30,7 +30,7 @@ pub(crate) type WordsOf<'a> = (&'a [u64], &'a [u16]);
 pub(crate) fn build<'a>(blocks: impl ExactSizeIterator<Item = WordsOf<'a>> + Clone) -> Vec<u8> {
     let least = BLOCKS_MIN.max(blocks.len() / FRACTION);
     let known = |(words, counts): WordsOf<'a>| words.iter().zip(counts).filter(|(_, count)| **count > 0);
-    let mut blocks_with: HashMap<u64, u32> = HashMap::new();
+    let mut blocks_with: HashMap<u64, u32, AsItIs> = HashMap::default();
     for (word, _) in blocks.clone().flat_map(known) {
         *blocks_with.entry(*word).or_default() += 1;
     }
@@ -82,6 +82,26 @@ pub(crate) fn look_up(
             let list = pages.read(lists + start as u64..lists + end as u64)?;
             read_list(&list, unpacker, found)
         }
+    }
+}
+
+/// Words are hashes already, well mixed; hashing them once more is all that counting them would cost.
+type AsItIs = BuildHasherDefault<WordHasher>;
+
+#[derive(Default)]
+struct WordHasher(u64);
+
+impl Hasher for WordHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.0 = self.0.rotate_left(8) ^ u64::from(byte));
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.0 = word;
     }
 }
 
