@@ -15,7 +15,7 @@ use serde::Serialize;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-const HELD_BYTES_MAX: usize = 64 << 20;
+const HELD_BYTES_MAX: usize = 32 << 20;
 const NEIGHBOURS_SEEN_MAX: u64 = 10_000;
 
 /// What is done with hits.

@@ -13,10 +13,12 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Memory of all groups; some 300,000 of them when they are only counted.
-const BYTES_MAX: usize = 64 << 20;
-/// Estimate of what a group costs beside its key.
+/// Memory of all groups; some 150,000 of them when they are only counted.
+const BYTES_MAX: usize = 32 << 20;
+/// Estimates of what a group costs beside its key, and each of its numbers and sets of values.
 const GROUP_BYTES: usize = 200;
+const NUMBERS_BYTES: usize = 130;
+const SET_BYTES: usize = 60;
 /// What a different value costs.
 const DISTINCT_BYTES: usize = 16;
 
@@ -46,6 +48,8 @@ struct Plan {
     /// Fields read of each record: those of `by`, then these.
     numbers: Vec<(Named, NeedsSketch)>,
     distinct: Vec<Named>,
+    /// Estimate of what a group costs beside its key.
+    group_bytes: usize,
     /// For each aggregate, which of `numbers` or `distinct` it is of.
     of: Vec<usize>,
 }
@@ -79,9 +83,9 @@ impl Stats {
         Self::of(plan)
     }
 
-    /// An empty one of the same kind, for another thread; see [`Stats::merge`].
-    pub fn empty_clone(&self) -> Self {
-        Self::of(Arc::clone(&self.plan))
+    /// An empty one of the same kind for one of so many threads, which have the memory of one together; see [`Stats::merge`].
+    pub fn share_of(&self, threads: usize) -> Self {
+        Self { room: BYTES_MAX / threads.max(1), ..Self::of(Arc::clone(&self.plan)) }
     }
 
     fn of(plan: Arc<Plan>) -> Self {
@@ -244,7 +248,7 @@ impl Stats {
         if let Some(&at) = self.groups.get(self.key.as_slice()) {
             return Some(Slot(at));
         }
-        self.room = self.room.checked_sub(self.key.len() + GROUP_BYTES)?;
+        self.room = self.room.checked_sub(self.key.len() + self.plan.group_bytes)?;
         self.groups.insert(self.key.as_slice().into(), self.states.len());
         self.states.push(self.plan.empty_state());
         Some(Slot(self.states.len() - 1))
@@ -280,7 +284,8 @@ impl Plan {
             of.push(at);
         }
         let by = spec.by.iter().map(|name| Named::of(name)).collect();
-        Self { spec: spec.clone(), by, numbers, distinct, of }
+        let group_bytes = GROUP_BYTES + NUMBERS_BYTES * numbers.len() + SET_BYTES * distinct.len();
+        Self { spec: spec.clone(), by, numbers, distinct, group_bytes, of }
     }
 
     fn empty_state(&self) -> State {

@@ -195,7 +195,7 @@ proptest! {
         let batch = records(&lines.iter().map(String::as_str).collect::<Vec<_>>());
         let text = "* | count, sum(n), min(n), max(n), distinct(n) by g every 10s";
         let Some(Reduce::Stats(spec)) = Pipeline::parse(text, now()).expect("parses").reduce else { panic!("counts") };
-        let (mut a, mut b) = (Stats::new(&spec), Stats::new(&spec).empty_clone());
+        let (mut a, mut b) = (Stats::new(&spec), Stats::new(&spec).share_of(2));
         let cut = cut.index(batch.records.len() + 1);
         batch.records[..cut].iter().for_each(|record| a.add(&batch.view(record)));
         batch.records[cut..].iter().for_each(|record| b.add(&batch.view(record)));

@@ -27,6 +27,8 @@ pub(super) const TEXT_BYTES_MAX: usize = 32 << 10;
 const DEPTH_MAX: usize = 64;
 /// Conditions in one query.
 const TERMS_MAX: usize = 1024;
+/// Expressions in one query: each has its own automaton in memory.
+const REGEXES_MAX: usize = 16;
 /// Longer expressions are refused before they are compiled.
 const REGEX_BYTES_MAX: usize = 1024;
 
@@ -36,7 +38,7 @@ pub(super) fn conditions(text: &str, now: Option<Timestamp>) -> Result<(Expr, Cu
         return Err(QueryError { column: 1, message: format!("longer than {TEXT_BYTES_MAX} bytes") });
     }
     let cursor = Cursor::new(text);
-    let mut grammar = Grammar { cursor, now, field: None, terms: 0 };
+    let mut grammar = Grammar { cursor, now, field: None, terms: 0, regexes: 0 };
     let expr = grammar.any(0)?;
     match grammar.cursor.peek() {
         None | Some('|') => Ok((expr, grammar.cursor)),
@@ -50,6 +52,7 @@ struct Grammar<'a> {
     /// The field whose parentheses we are in.
     field: Option<String>,
     terms: usize,
+    regexes: usize,
 }
 
 impl Grammar<'_> {
@@ -235,6 +238,10 @@ impl Grammar<'_> {
         if pattern.len() > REGEX_BYTES_MAX {
             let message = format!("an expression of more than {REGEX_BYTES_MAX} bytes");
             return Err(self.cursor.error_at(start, message));
+        }
+        self.regexes += 1;
+        if self.regexes > REGEXES_MAX {
+            return Err(self.cursor.error_at(start, format!("more than {REGEXES_MAX} expressions")));
         }
         match expression(&pattern) {
             Ok(_) => self.term(start, Test::Regex(pattern)),

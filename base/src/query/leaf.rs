@@ -14,7 +14,7 @@ use std::io::Write;
 use std::ops::{ControlFlow, RangeInclusive};
 
 /// What a compiled expression, and its cache, may take.
-const REGEX_MEMORY_MAX: usize = 1 << 20;
+const REGEX_MEMORY_MAX: usize = 1 << 19;
 
 /// The shape of a query over its leaves.
 #[derive(Debug, Clone)]

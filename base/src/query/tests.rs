@@ -345,6 +345,7 @@ fn errors_say_where_and_what() {
     check("AND a", 1, "between two conditions");
     check("f*o", 2, "`*`");
     check("foo.*", 1, "before `*`");
+    check(&"x:/a/ ".repeat(17), 99, "more than 16");
     check("x:/a(/", 3, "not a regular expression");
     check("x:IN(a b)", 8, "`,` or `)`");
     check("x:IN(a", 3, "no closing");

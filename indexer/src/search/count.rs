@@ -67,7 +67,7 @@ pub(crate) fn count(
         done.lock().unwrap_or_else(PoisonError::into_inner).push((counter.stats, counter.summary));
     };
     let matcher = Matcher::new(&request.query);
-    let counter = || Counter::new(&plan, open, matcher.clone(), stats.empty_clone());
+    let counter = || Counter::new(&plan, open, matcher.clone(), stats.share_of(threads));
     thread::scope(|scope| {
         // The calling thread is one of them; one that cannot be started is not needed.
         for _ in 1..threads {
