@@ -269,10 +269,12 @@ fn an_export_that_a_dying_server_cuts_short_fails() {
 }
 
 #[test]
-fn progress_is_told_between_hits() {
+fn progress_is_told_between_hits_to_whoever_asks() {
     let dir = tempfile::tempdir().expect("a directory");
     let (server, ..) = with_workload(dir.path());
-    let body = get(server.http, "/api/v1/export").expect("answers");
+    let silent = get(server.http, "/api/v1/export").expect("answers");
+    assert_eq!(silent.lines().count(), LINES + 1, "hits and a summary");
+    let body = get(server.http, "/api/v1/export?progress=true").expect("answers");
     let told: Vec<Value> = body
         .lines()
         .filter(|line| line.starts_with("{\"progress\""))

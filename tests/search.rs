@@ -73,6 +73,16 @@ fn pipes_count_arrange_and_show() {
     let near: Vec<String> = hits.iter().map(|hit| format!("{} {}", hit["body"], hit["context"])).collect();
     let expected = ["step 5\" true", "step 6\" true", "step 7\" null", "step 8\" true", "step 9\" true"];
     assert_eq!(near, expected.map(|text| format!("\"{text}")));
+    // A neighbour that is a hit itself is shown as one.
+    let (hits, _) = search(&server, "lane:few n:[7 TO 8] | context 1");
+    let marks: Vec<String> = hits.iter().map(|hit| format!("{} {}", hit["body"], hit["context"])).collect();
+    let expected = ["step 6\" true", "step 7\" null", "step 8\" null", "step 9\" true"];
+    assert_eq!(
+        marks.iter().filter(|mark| expected.map(|it| format!("\"{it}")).contains(mark)).count(),
+        4,
+        "{marks:?}"
+    );
+    assert_eq!(marks.len(), 4);
     let (rows, summary) = search(&server, "level:error | patterns | limit 2");
     assert_eq!((rows.len(), summary["hits"].as_u64() > Some(2)), (2, true));
     let (code, out, errors) = logweir(&[

@@ -5,7 +5,7 @@ use super::request::{Ask, ClientError, Server};
 use super::table::{Row, TableView};
 use super::view::HitView;
 use super::{Order, Output, judge};
-use crate::terminal::Screen;
+use crate::terminal::{Screen, note};
 use std::io::Write;
 
 /// What `search` looks for.
@@ -69,5 +69,40 @@ pub fn search<W: Write>(
         Some(table) => table.finish(screen)?,
         None => hits.finish(screen)?,
     }
-    judge(server, summary, screen).map(drop)
+    let summary = judge(server, summary, screen)?;
+    if output == Output::Text && summary.hits == Some(0) {
+        note(&nothing_found(&search.query));
+    }
+    Ok(())
+}
+
+/// What to say when nothing was found; a query in another dialect finds nothing without being wrong.
+fn nothing_found(query: &str) -> String {
+    let is_name =
+        |name: &str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "._-".contains(c));
+    let other =
+        query.split_whitespace().find_map(|word| word.split_once('=').filter(|(name, _)| is_name(name)));
+    match other {
+        Some((name, value)) => {
+            let value = value.trim_start_matches('=');
+            format!(
+                "nothing found; `{name}={value}` looks for the words, a field is asked for by `{name}:{value}`"
+            )
+        }
+        None => "nothing found".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_in_another_dialect_is_pointed_at() {
+        let check = |query: &str, part: &str| assert!(nothing_found(query).contains(part), "{query}");
+        check("level=error", "`level:error`");
+        check("a http.status==502", "`http.status:502`");
+        assert_eq!(nothing_found("a:\"b=c\""), "nothing found");
+        assert_eq!(nothing_found("a"), "nothing found");
+    }
 }

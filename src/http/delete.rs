@@ -103,7 +103,7 @@ fn deletion_query(text: &str, now: Timestamp) -> Result<Query, BadParam> {
 
 /// Whether a browser says that it asks for a page that is not ours. A page of ours is at an address or at `localhost`: any other
 /// name may be made to point here by whoever owns it.
-fn is_of_another_site(headers: &HeaderMap) -> bool {
+pub(super) fn is_of_another_site(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     let Some(origin) = text(header::ORIGIN) else {
         return false;

@@ -1,5 +1,5 @@
 //! Exports over HTTP: all that a query finds, however much, in constant memory. NDJSON as a search gives it, with a line
-//! about progress now and then, closed by the summary line: an answer without one was cut short.
+//! about progress now and then for whoever asks for it (`progress=true`), closed by the summary line: an answer without one was cut short.
 //!
 //! There is no deadline. An export ends when all is sent, or at its next chunk once the client has left; a client that
 //! reads slowly is waited for, and holds one of [`super::EXPORTS_MAX`] places and the splits as they were at its start.
@@ -37,6 +37,8 @@ pub struct ExportParams {
     limit: Option<String>,
     order: Option<String>,
     fields: Option<String>,
+    /// `true` for lines about progress.
+    progress: Option<String>,
 }
 
 impl ExportParams {
@@ -52,15 +54,18 @@ impl ExportParams {
     }
 }
 
-/// `GET /api/v1/export?q=&since=&until=&limit=&order=&fields=`
+/// `GET /api/v1/export?q=&since=&until=&limit=&order=&fields=&progress=`
 pub async fn export(
     State(api): State<Arc<Api>>,
     params: Result<UrlQuery<ExportParams>, axum::extract::rejection::QueryRejection>,
 ) -> Response {
     let wanted = params
         .map_err(|rejection| BadParam { reason: rejection.body_text(), column: None })
-        .and_then(|UrlQuery(params)| params.read(api.clock.now()));
-    let (wanted, projection) = match wanted {
+        .and_then(|UrlQuery(params)| {
+            let shows = params.progress.as_deref() == Some("true");
+            params.read(api.clock.now()).map(|(wanted, projection)| (wanted, projection, shows))
+        });
+    let (wanted, projection, shows_progress) = match wanted {
         Ok(wanted) => wanted,
         Err(bad) => return error(400, &bad),
     };
@@ -69,14 +74,20 @@ pub async fn export(
     };
     let (chunks, answer) = mpsc::channel(CHUNKS_MAX);
     tokio::task::spawn_blocking(move || {
-        stream(&api, wanted, projection, chunks);
+        stream(&api, wanted, projection, shows_progress, chunks);
         drop(permit);
     });
     ndjson(answer)
 }
 
 /// Runs the export on a thread where it may take its time.
-fn stream(api: &Api, wanted: Wanted, projection: Projection, chunks: mpsc::Sender<Bytes>) {
+fn stream(
+    api: &Api,
+    wanted: Wanted,
+    projection: Projection,
+    shows_progress: bool,
+    chunks: mpsc::Sender<Bytes>,
+) {
     let covered = covered(api);
     let request = SearchRequest { deadline: None, ..request_of(&wanted, &chunks) };
     let mut export = Export {
@@ -84,7 +95,7 @@ fn stream(api: &Api, wanted: Wanted, projection: Projection, chunks: mpsc::Sende
         buffer: Vec::with_capacity(2 * CHUNK_BYTES),
         parser: Parser::new(),
         projection,
-        progress: Progress::of(&request, last_time(api, &request)),
+        progress: shows_progress.then(|| Progress::of(&request, last_time(api, &request))),
         client: Client::Listens,
     };
     let summary = api.store.search(&request, &mut |hit| export.take(hit));
@@ -120,7 +131,7 @@ struct Export {
     buffer: Vec<u8>,
     parser: Parser,
     projection: Projection,
-    progress: Progress,
+    progress: Option<Progress>,
     client: Client,
 }
 
@@ -129,11 +140,11 @@ impl Export {
         let fields = self.projection.of(&hit.view, &mut self.parser);
         let record = Record::of(&hit.view, &mut self.parser);
         write_with_fields(&mut self.buffer, hit, &record, fields);
-        self.progress.hit(hit.view.time);
+        self.progress.iter_mut().for_each(|progress| progress.hit(hit.view.time));
         if self.buffer.len() < CHUNK_BYTES {
             return ControlFlow::Continue(());
         }
-        if let Some(progress) = self.progress.chunk() {
+        if let Some(progress) = self.progress.as_mut().and_then(Progress::chunk) {
             writeln!(self.buffer, "{progress}").expect("memory takes writes");
         }
         match send(&self.chunks, &mut self.buffer) {

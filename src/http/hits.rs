@@ -8,7 +8,7 @@ use super::hit::{extend_hit, write_hit};
 use super::table::{write_columns, write_row};
 use logweir_base::parse::Parser;
 use logweir_base::pipe::{Cell, FieldReader, Named, Step};
-use logweir_base::query::Query;
+use logweir_base::query::{Matcher, Query};
 use logweir_base::time::Timestamp;
 use logweir_indexer::{Hit, LineKey, Order, SearchRequest, SearchSummary};
 use serde::Serialize;
@@ -58,6 +58,8 @@ pub(super) struct HitWriter<'a> {
     plan: &'a HitPlan,
     request: &'a SearchRequest,
     parser: Parser,
+    /// Tells neighbours that are hits themselves.
+    matcher: Matcher,
     /// Of the fields that are shown, and behind them the one that is sorted by.
     reader: FieldReader,
     held: Vec<Held>,
@@ -89,6 +91,7 @@ impl<'a> HitWriter<'a> {
             plan,
             request,
             parser: Parser::new(),
+            matcher: Matcher::new(&request.query),
             reader: FieldReader::new(fields.map(|name| Named::of(name)).collect()),
             held: Vec::new(),
             held_bytes: 0,
@@ -210,14 +213,16 @@ impl<'a> HitWriter<'a> {
             cancel: self.request.cancel.clone(),
             query,
         };
-        let (mut parser, mut found) = (Parser::new(), Vec::new());
+        let (mut parser, mut matcher, mut found) = (Parser::new(), self.matcher.clone(), Vec::new());
         self.api.store.search(&request, &mut |other| {
             let is_beyond = if order == Order::Newest { other.key() < key } else { other.key() > key };
             if other.source == source && is_beyond {
                 let (mut json, mut marked) = (Vec::new(), Vec::new());
                 write_hit(&mut json, other, &mut parser);
-                extend_hit(&mut marked, &json, &Neighbour { context: true });
-                found.push((other.key(), marked));
+                if !matcher.matches(&other.view) {
+                    extend_hit(&mut marked, &json, &Neighbour { context: true });
+                }
+                found.push((other.key(), if marked.is_empty() { json } else { marked }));
             }
             let enough = found.len() >= self.plan.context as usize;
             if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

@@ -93,7 +93,7 @@ impl SearchParams {
 
     /// Reads all parameters; `now` is what `15m` counts back from.
     pub fn read(&self, now: Timestamp) -> Result<Wanted, BadParam> {
-        let Pipeline { query, reduce, steps } = Pipeline::parse(self.q.as_deref().unwrap_or("*"), now)?;
+        let Pipeline { query, reduce, steps } = parse(self.q.as_deref().unwrap_or("*"), now)?;
         let is_limited = steps.iter().any(|step| matches!(step, Step::Limit(_)));
         Ok(Wanted {
             query,
@@ -108,9 +108,14 @@ impl SearchParams {
     }
 }
 
+/// Expressions take their time to be compiled, so the worker that serves sockets hands its other tasks over meanwhile.
+fn parse(text: &str, now: Timestamp) -> Result<Pipeline, QueryError> {
+    tokio::task::block_in_place(|| Pipeline::parse(text, now))
+}
+
 /// Reads conditions; `now` is what `15m` counts back from.
 pub fn parse_query(text: &str, now: Timestamp) -> Result<Query, BadParam> {
-    let Pipeline { query, reduce, steps } = Pipeline::parse(text, now)?;
+    let Pipeline { query, reduce, steps } = parse(text, now)?;
     Ok(Wanted { reduce, steps, ..Wanted::all_of(query) }.without_pipes()?.query)
 }
 

@@ -3,7 +3,7 @@
 
 use super::hits::{HitPlan, HitWriter};
 use super::params::{BadParam, SearchParams, Wanted};
-use super::{Api, error, internal, ndjson, table};
+use super::{Api, SEARCHES_MAX, error, internal, ndjson, table};
 use axum::extract::{Query as UrlQuery, State};
 use axum::response::Response;
 use bytes::Bytes;
@@ -11,11 +11,13 @@ use logweir_indexer::{Cancel, Order, SearchRequest, SearchSummary};
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 /// A search gives what it has after this long and says that it is partial.
 pub(super) const DEADLINE: Duration = Duration::from_secs(60);
+/// A search waits at least this long for its turn, however little time it has.
+const TURN_MIN: Duration = Duration::from_secs(1);
 /// How long a search waits for the tail to cover what is acknowledged, before it answers for what it has.
 const COVER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Answer bytes handed over at a time, and how many of such chunks wait for a slow client.
@@ -36,11 +38,18 @@ pub async fn search(
     }
 }
 
-/// Runs the search on a thread where it may take its time; a client that leaves ends it.
-async fn run(api: Arc<Api>, wanted: Wanted) -> Response {
-    let Ok(permit) = api.searches.clone().acquire_owned().await else {
-        return internal("the server is stopping");
+/// Runs the search on a thread where it may take its time; a client that leaves ends it. Waiting for its turn counts.
+async fn run(api: Arc<Api>, mut wanted: Wanted) -> Response {
+    let asked = Instant::now();
+    let turn = tokio::time::timeout(wanted.deadline.max(TURN_MIN), api.searches.clone().acquire_owned());
+    let permit = match turn.await {
+        Ok(Ok(permit)) => permit,
+        Ok(Err(_)) => return internal("the server is stopping"),
+        Err(_) => {
+            return internal(&format!("{SEARCHES_MAX} other searches have taken all the time; try again"));
+        }
     };
+    wanted.deadline = wanted.deadline.saturating_sub(asked.elapsed());
     let (chunks, answer) = mpsc::channel(CHUNKS_MAX);
     tokio::task::spawn_blocking(move || {
         let covered = covered(&api);

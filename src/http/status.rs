@@ -1,11 +1,13 @@
 //! Status for people and for probes, and the reload.
 
+use super::delete::is_of_another_site;
 use super::params::BadParam;
 use super::{Api, error, json};
 use crate::client::{
     DiskStatus, ErrorStatus, FollowerStatus, GapStatus, IndexStatus, JournalStatus, SourceStatus, Status,
 };
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::Response;
 use logweir_base::ids::{Position, SourceId};
 use logweir_indexer::SearchRequest;
@@ -46,7 +48,11 @@ pub async fn ready(State(api): State<Arc<Api>>) -> Response {
 }
 
 /// `POST /-/reload`: the changed configuration is taken over when all of it is right; else the old one runs on.
-pub async fn reload(State(api): State<Arc<Api>>) -> Response {
+pub async fn reload(State(api): State<Arc<Api>>, headers: HeaderMap) -> Response {
+    if is_of_another_site(&headers) {
+        let reason = "a page of another site must not reload this server".to_owned();
+        return error(403, &BadParam { reason, column: None });
+    }
     let outcome = tokio::task::spawn_blocking(move || (api.reload)()).await;
     match outcome {
         Ok(Ok(())) => json(200, &serde_json::json!({ "reloaded": true })),

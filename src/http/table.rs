@@ -45,7 +45,6 @@ fn table_of(
         }
         Reduce::Patterns => {
             let (patterns, summary) = of_request(api, &request);
-            let columns = ["pattern", "count", "level", "service", "first", "last", "template"];
             let rows = patterns.into_iter().map(|pattern| {
                 let stats = pattern.stats;
                 vec![
@@ -59,7 +58,7 @@ fn table_of(
                 ]
             });
             let rows = rows.collect();
-            (Table { columns: columns.map(str::to_owned).to_vec(), rows }, summary)
+            (Table { columns: reduce.columns(), rows }, summary)
         }
     }
 }

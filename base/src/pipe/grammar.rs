@@ -27,7 +27,7 @@ const PIPE_NAMES: &str = "`count`, `sum(f)`, `avg(f)`, `min(f)`, `max(f)`, `p99(
 
 pub(super) fn parse(text: &str, now: Timestamp) -> Result<Pipeline, QueryError> {
     let (query, cursor) = Query::parse_before_pipes(text, Some(now))?;
-    let mut pipes = Pipes { cursor, reduce: None, steps: Vec::new() };
+    let mut pipes = Pipes { cursor, reduce: None, steps: Vec::new(), columns: None };
     let mut count = 0;
     loop {
         pipes.cursor.skip_blanks();
@@ -35,7 +35,7 @@ pub(super) fn parse(text: &str, now: Timestamp) -> Result<Pipeline, QueryError> 
             return Ok(Pipeline { query, reduce: pipes.reduce, steps: pipes.steps });
         }
         if !pipes.cursor.take("|") {
-            return Err(pipes.cursor.error("`|` and another pipe, or the end, is expected"));
+            return Err(pipes.cursor.error("`|` and another pipe, or the end, is expected; `by f` and `every 5m` stand behind numbers, in this order"));
         }
         count += 1;
         if count > PIPES_MAX {
@@ -49,6 +49,8 @@ struct Pipes<'a> {
     cursor: Cursor<'a>,
     reduce: Option<Reduce>,
     steps: Vec<Step>,
+    /// Of the table, once there is one.
+    columns: Option<Vec<String>>,
 }
 
 impl Pipes<'_> {
@@ -59,7 +61,7 @@ impl Pipes<'_> {
         let step = match name.as_str() {
             "sort" => self.sort()?,
             "limit" => Step::Limit(self.number("limit 10")?),
-            "fields" => Step::Fields(self.names()?),
+            "fields" => self.fields()?,
             "context" => self.context(start)?,
             "patterns" => return self.reduce(start, &name, Reduce::Patterns),
             "top" => return self.top(start),
@@ -81,7 +83,11 @@ impl Pipes<'_> {
                 format!("`{name}` counts records, so it is the first pipe and the only one of its kind");
             return Err(self.cursor.error_at(start, message));
         }
-        self.reduce = Some(reduce);
+        let columns = reduce.columns();
+        if let Some(twice) = (1..columns.len()).find(|&at| columns[..at].contains(&columns[at])) {
+            return Err(self.cursor.error_at(start, format!("two columns are named `{}`", columns[twice])));
+        }
+        (self.reduce, self.columns) = (Some(reduce), Some(columns));
         Ok(())
     }
 
@@ -93,6 +99,19 @@ impl Pipes<'_> {
         self.reduce(start, "top", Reduce::Stats(StatsSpec { aggregates, by, every: None }))?;
         self.steps.push(Step::Limit(most));
         Ok(())
+    }
+
+    fn fields(&mut self) -> Result<Step, QueryError> {
+        let mut names: Vec<String> = Vec::new();
+        for name in self.names()? {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        if self.columns.is_some() {
+            self.columns = Some(names.clone());
+        }
+        Ok(Step::Fields(names))
     }
 
     fn sort(&mut self) -> Result<Step, QueryError> {
@@ -186,8 +205,10 @@ impl Pipes<'_> {
         }
     }
 
-    /// The name of a field, or of a column such as `p99(duration_ms)`.
+    /// The name of a field, or of a column such as `p99(duration_ms)`. A table must have it.
     fn column(&mut self) -> Result<String, QueryError> {
+        self.cursor.skip_blanks();
+        let start = self.cursor.at();
         let mut name = self.name("the name of a field is expected")?;
         if Function::from_name(&name).is_some() && self.cursor.take("(") {
             name = format!("{name}({})", self.name("the name of a field is expected")?);
@@ -195,7 +216,14 @@ impl Pipes<'_> {
                 return Err(self.cursor.error("`)` is expected"));
             }
         }
-        Ok(name)
+        match &self.columns {
+            Some(columns) if !columns.contains(&name) => {
+                let there_are = columns.join("`, `");
+                let message = format!("there is no column `{name}`; there are `{there_are}`");
+                Err(self.cursor.error_at(start, message))
+            }
+            _ => Ok(name),
+        }
     }
 
     fn name(&mut self, expected: &str) -> Result<String, QueryError> {

@@ -22,7 +22,7 @@ mod tests;
 
 pub use field::{FieldReader, Named};
 pub use sketch::Sketch;
-pub use spec::{Aggregate, Function, Reduce, StatsSpec, Step};
+pub use spec::{Aggregate, Function, PATTERN_COLUMNS, Reduce, StatsSpec, Step};
 pub use stats::{Slot, Stats};
 pub use table::{Cell, Table};
 

@@ -11,6 +11,28 @@ pub enum Reduce {
     Patterns,
 }
 
+/// Columns of the table of patterns.
+pub const PATTERN_COLUMNS: [&str; 7] = ["pattern", "count", "level", "service", "first", "last", "template"];
+
+impl Reduce {
+    /// The names of the table's columns.
+    pub fn columns(&self) -> Vec<String> {
+        match self {
+            Self::Stats(spec) => spec.columns(),
+            Self::Patterns => PATTERN_COLUMNS.map(str::to_owned).to_vec(),
+        }
+    }
+}
+
+impl StatsSpec {
+    /// The names of the table's columns: time, groups, numbers.
+    pub fn columns(&self) -> Vec<String> {
+        let time = self.every.map(|_| "time".to_owned());
+        let columns = time.into_iter().chain(self.by.iter().cloned());
+        columns.chain(self.aggregates.iter().map(Aggregate::column)).collect()
+    }
+}
+
 /// A pipe on records or on the rows of a table.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {

@@ -193,9 +193,7 @@ impl Stats {
     /// The table: by time, else the greatest first number first, then by keys.
     pub fn finish(self) -> Table {
         let spec = &self.plan.spec;
-        let time = spec.every.map(|_| "time".to_owned());
-        let columns = time.into_iter().chain(spec.by.iter().cloned());
-        let columns = columns.chain(spec.aggregates.iter().map(super::Aggregate::column)).collect();
+        let columns = spec.columns();
         let mut states: Vec<_> = self.states.into_iter().map(Some).collect();
         let mut rows = Vec::new();
         for (key, at) in &self.groups {

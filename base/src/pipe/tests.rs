@@ -154,6 +154,12 @@ fn mistakes_in_pipes_say_where_and_what() {
     check("* | count | context 1", 13, "only `limit`");
     check("* | context 1 | limit 1", 17, "stands last");
     check("* | count ) x", 11, "another pipe, or the end");
+    check("* | count, count", 5, "two columns");
+    check("* | count by count", 5, "two columns");
+    check("* | count by time every 1m", 5, "two columns");
+    check("* | count by a | sort b", 23, "there is no column `b`; there are `a`, `count`");
+    check("* | count by a | fields a | sort count", 34, "no column");
+    check("* | patterns | sort nope", 21, "no column");
     check("a | b:c", 5, "a pipe is expected");
     check(&format!("*{}", " | limit 1".repeat(17)), 164, "more than");
 }

@@ -296,7 +296,9 @@ impl Grammar<'_> {
         }
         let expected = match self.field.as_deref() {
             Some("level") => "a level is expected, as in `level:>=warn`",
-            _ => "a number is expected, as in `duration_ms:>500`",
+            _ => {
+                "a number is expected, as in `duration_ms:>500`; times are compared by `since:` and `until:`"
+            }
         };
         Err(self.cursor.error_at(start, expected))
     }
@@ -318,7 +320,7 @@ impl Grammar<'_> {
     fn words(&mut self, start: usize, text: String) -> Result<Expr, QueryError> {
         let found = tokens(&text, &mut Vec::new(), |_| ControlFlow::Break(()));
         if found == ControlFlow::Continue(()) {
-            let message = "nothing to search for: a letter or a digit is expected";
+            let message = "nothing to search for: a letter or a digit is expected; a condition has no blanks, as in `n:>5`";
             return Err(self.cursor.error_at(start, message));
         }
         self.term(start, Test::Words(text))

@@ -129,6 +129,8 @@ pub(super) fn numbers() -> impl Strategy<Value = String> {
         1 => select(vec![" by host", " by user", " by a", " by env, level", " by file"]).prop_map(str::to_owned),
     ];
     let every = prop_oneof![2 => Just(""), 1 => Just(" every 10s"), 1 => Just(" every 1m")];
-    (prop::collection::vec(number, 1..3), by, every)
-        .prop_map(|(numbers, by, every)| format!("{}{by}{every}", numbers.join(", ")))
+    (prop::collection::vec(number, 1..3), by, every).prop_map(|(mut numbers, by, every)| {
+        numbers.dedup();
+        format!("{}{by}{every}", numbers.join(", "))
+    })
 }

@@ -114,7 +114,8 @@ fn is_no_file(path: &Path) -> bool {
 
 fn ask(wanted: &Export, rows: &Rows) -> Ask {
     let order = if wanted.order == Order::Oldest { "oldest" } else { "newest" };
-    let mut ask = Ask::new("/api/v1/export").param("q", &wanted.query).param("order", order);
+    let mut ask =
+        Ask::new("/api/v1/export").param("q", &wanted.query).param("order", order).param("progress", "true");
     for (name, time) in [("since", &wanted.since), ("until", &wanted.until)] {
         if let Some(time) = time {
             ask = ask.param(name, time);

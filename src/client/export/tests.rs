@@ -84,7 +84,10 @@ fn attributes_are_asked_for_by_their_paths() {
     let wanted = Export { fields, ..wanted(Format::Csv, &dir.path().join("out")) };
     export(&server, &wanted).expect("whole");
     let asked = answer.join().expect("served");
-    assert_eq!(asked, "GET /api/v1/export?q=%2A&order=oldest&fields=http.status%2Ca%20b HTTP/1.1");
+    assert_eq!(
+        asked,
+        "GET /api/v1/export?q=%2A&order=oldest&progress=true&fields=http.status%2Ca%20b HTTP/1.1"
+    );
     assert_eq!(fs::read(dir.path().join("out")).expect("there"), b"level,http.status,a b\r\n");
 }
 
