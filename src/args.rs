@@ -136,6 +136,17 @@ pub struct ServerArgs {
     pub server: String,
 }
 
+/// Of which time.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct TimeArgs {
+    /// Not before: 15m, 2h, 7d ago, or a time such as 2026-11-23T10:15:00Z [default: all time].
+    #[arg(long, value_name = "T", env = "LOGWEIR_SINCE")]
+    pub since: Option<String>,
+    /// Before: as --since.
+    #[arg(long, value_name = "T", env = "LOGWEIR_UNTIL")]
+    pub until: Option<String>,
+}
+
 const SEARCH_EXAMPLES: &str = "\
 Queries:
   timeout                        a word, anywhere in the message or exception
@@ -167,12 +178,9 @@ pub struct SearchArgs {
     /// Where to search.
     #[command(flatten)]
     pub server: ServerArgs,
-    /// Not before: 15m, 2h, 7d ago, or a time such as 2026-11-23T10:15:00Z [default: all time].
-    #[arg(long, value_name = "T", env = "LOGWEIR_SINCE")]
-    pub since: Option<String>,
-    /// Before: as --since.
-    #[arg(long, value_name = "T", env = "LOGWEIR_UNTIL")]
-    pub until: Option<String>,
+    /// Of which time.
+    #[command(flatten)]
+    pub times: TimeArgs,
     /// Hits at most; 0 means all [default: 100, or what the query's own `limit` says].
     #[arg(long, value_name = "N", env = "LOGWEIR_LIMIT")]
     pub limit: Option<u64>,
@@ -221,12 +229,9 @@ pub struct ExportArgs {
     /// Where to search.
     #[command(flatten)]
     pub server: ServerArgs,
-    /// Not before: 15m, 2h, 7d ago, or a time such as 2026-11-23T10:15:00Z [default: all time].
-    #[arg(long, value_name = "T", env = "LOGWEIR_SINCE")]
-    pub since: Option<String>,
-    /// Before: as --since.
-    #[arg(long, value_name = "T", env = "LOGWEIR_UNTIL")]
-    pub until: Option<String>,
+    /// Of which time.
+    #[command(flatten)]
+    pub times: TimeArgs,
     /// Which lines first.
     #[arg(long, value_enum, env = "LOGWEIR_ORDER", default_value_t = Order::Oldest)]
     pub order: Order,
@@ -308,12 +313,9 @@ pub struct ListArgs {
     /// Where to search.
     #[command(flatten)]
     pub server: ServerArgs,
-    /// Not before: 15m, 2h, 7d ago, or a time such as 2026-11-23T10:15:00Z [default: all time].
-    #[arg(long, value_name = "T", env = "LOGWEIR_SINCE")]
-    pub since: Option<String>,
-    /// Before: as --since.
-    #[arg(long, value_name = "T", env = "LOGWEIR_UNTIL")]
-    pub until: Option<String>,
+    /// Of which time.
+    #[command(flatten)]
+    pub times: TimeArgs,
     /// Only what begins so, in upper or lower case.
     #[arg(long, value_name = "TEXT", env = "LOGWEIR_PREFIX")]
     pub prefix: Option<String>,
@@ -372,12 +374,9 @@ pub struct PatternsArgs {
     /// Where to search.
     #[command(flatten)]
     pub server: ServerArgs,
-    /// Not before: 15m, 2h, 7d ago, or a time such as 2026-11-23T10:15:00Z [default: all time].
-    #[arg(long, value_name = "T", env = "LOGWEIR_SINCE")]
-    pub since: Option<String>,
-    /// Before: as --since.
-    #[arg(long, value_name = "T", env = "LOGWEIR_UNTIL")]
-    pub until: Option<String>,
+    /// Of which time.
+    #[command(flatten)]
+    pub times: TimeArgs,
     /// Patterns at most; 0 means all.
     #[arg(long, value_name = "N", env = "LOGWEIR_LIMIT", default_value_t = 20)]
     pub limit: u64,

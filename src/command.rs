@@ -85,8 +85,8 @@ fn run(command: Command) -> Result<(), Failure> {
 fn search(args: &SearchArgs) -> Result<(), Failure> {
     let search = Search {
         query: args.query.join(" "),
-        since: args.since.clone(),
-        until: args.until.clone(),
+        since: args.times.since.clone(),
+        until: args.times.until.clone(),
         limit: args.limit,
         order: args.order,
         timeout: args.timeout.clone(),
@@ -97,8 +97,8 @@ fn search(args: &SearchArgs) -> Result<(), Failure> {
 fn export(args: &ExportArgs) -> Result<(), Failure> {
     let wanted = client::Export {
         query: args.query.join(" "),
-        since: args.since.clone(),
-        until: args.until.clone(),
+        since: args.times.since.clone(),
+        until: args.times.until.clone(),
         order: args.order,
         format: args.output,
         fields: args.fields.clone(),
@@ -116,8 +116,8 @@ fn list(args: &ListArgs, listed: Listed, query: &[String]) -> Result<(), Failure
     let wanted = client::Listing {
         listed,
         query: query.join(" "),
-        since: args.since.clone(),
-        until: args.until.clone(),
+        since: args.times.since.clone(),
+        until: args.times.until.clone(),
         prefix: args.prefix.clone(),
         limit: args.limit,
     };
@@ -139,8 +139,8 @@ fn tail(args: &TailArgs) -> Result<(), Failure> {
 fn patterns(args: &PatternsArgs) -> Result<(), Failure> {
     let wanted = client::PatternsOf {
         query: args.query.join(" "),
-        since: args.since.clone(),
-        until: args.until.clone(),
+        since: args.times.since.clone(),
+        until: args.times.until.clone(),
         limit: args.limit,
     };
     ask(&args.server.server, |server| client::patterns(server, &wanted, args.output, &mut Screen::stdout()))

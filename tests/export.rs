@@ -162,7 +162,7 @@ fn check_lists(server: &Server, url: &str, logs: &Path) {
     let values: Value = serde_json::from_slice(&values).expect("JSON");
     assert_eq!(values["values"][0], serde_json::json!({ "value": user, "records": count }));
     assert_eq!((&values["records"], &values["partial"]), (&Value::from(*count), &Value::from(false)));
-    check(&["values", "--server", url, "level"], 0, "  info\n");
+    check(&["values", "--server", url, "level"], 0, "  INFO\n");
     check(&["values", "--server", url, "level", "--prefix", "wa"], 0, "  warn\n");
     check(&["values", "--server", url, "nosuchfield"], 0, "none was found");
     let refused = |path: &str, said: &str| {

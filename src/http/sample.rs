@@ -40,7 +40,7 @@ impl Part {
     /// What the record says of it; empty when nothing.
     fn of<'a>(self, view: &RecordView<'a>, record: &'a Record) -> Cow<'a, str> {
         match self {
-            Self::Level => Cow::Owned(view.severity.text().to_ascii_lowercase()),
+            Self::Level => Cow::Borrowed(view.severity.text()),
             Self::Service => Cow::Borrowed(view.service),
             Self::Host => Cow::Borrowed(&record.host),
             Self::User => Cow::Borrowed(record.user.as_deref().unwrap_or_default()),
@@ -304,7 +304,7 @@ mod tests {
             let found = found.iter().find(|it| it.name == name);
             assert_eq!(found.map(|it| (it.records, it.numeric, it.example.as_str())), expected, "{name}");
         };
-        check("level", Some((3, false, "error")));
+        check("level", Some((3, false, "ERROR")));
         check("service", Some((3, false, "cart")));
         check("host", Some((3, false, "h1")));
         check("user", Some((1, false, "u1")));
@@ -339,8 +339,8 @@ mod tests {
             let found: Vec<_> = found.iter().map(|it| (it.value.as_str(), it.records)).collect();
             assert_eq!(found, expected, "{field}");
         };
-        check("level", "", 3, &[("info", 2), ("error", 1)]);
-        check("level", "E", 3, &[("error", 1)]);
+        check("level", "", 3, &[("INFO", 2), ("ERROR", 1)]);
+        check("level", "E", 3, &[("ERROR", 1)]);
         check("host", "", 3, &[("h1", 2), ("web-9", 1)]);
         check("user", "", 1, &[("u1", 1)]);
         check("tags", "", 2, &[("b", 2), ("a", 1)]);
