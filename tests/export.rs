@@ -163,7 +163,7 @@ fn check_lists(server: &Server, url: &str, logs: &Path) {
     assert_eq!(values["values"][0], serde_json::json!({ "value": user, "records": count }));
     assert_eq!((&values["records"], &values["partial"]), (&Value::from(*count), &Value::from(false)));
     check(&["values", "--server", url, "level"], 0, "  INFO\n");
-    check(&["values", "--server", url, "level", "--prefix", "wa"], 0, "  warn\n");
+    check(&["values", "--server", url, "level", "--prefix", "wa"], 0, "  WARN\n");
     check(&["values", "--server", url, "nosuchfield"], 0, "none was found");
     let refused = |path: &str, said: &str| {
         let (status, body) = get_any(server.http, path);
