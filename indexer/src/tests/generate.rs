@@ -3,6 +3,7 @@
 use super::*;
 use proptest::prelude::*;
 use proptest::sample::select;
+use std::fmt;
 
 const FIELDS: [&str; 8] = ["a", "b.c", "duration_ms", "status", "tags", "note", "user_id", "env"];
 const WORDS: [&str; 10] = [
@@ -50,13 +51,24 @@ fn json() -> impl Strategy<Value = String> {
     })
 }
 
+/// A line that a counterexample shows as text.
+#[derive(Clone)]
+pub(super) struct Line(pub(super) Vec<u8>);
+
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&String::from_utf8_lossy(&self.0), f)
+    }
+}
+
 /// A line of a log.
-pub(super) fn line() -> impl Strategy<Value = Vec<u8>> {
+pub(super) fn line() -> impl Strategy<Value = Line> {
     let plain = (0i64..200, select(&WORDS[..]), select(&NUMBERS[..])).prop_map(|(second, word, number)| {
         format!("{} ERROR {word} status={number} took {number}\n", at_second(second))
     });
     let odd = select(vec!["\n", "no newline u7", "{\"message\":\"cut", "\u{1b}[31mred reset\u{1b}[0m\n"]);
-    prop_oneof![8 => json(), 2 => plain, 1 => odd.prop_map(str::to_owned)].prop_map(String::into_bytes)
+    prop_oneof![8 => json(), 2 => plain, 1 => odd.prop_map(str::to_owned)]
+        .prop_map(|text| Line(text.into_bytes()))
 }
 
 fn leaf() -> impl Strategy<Value = String> {

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 #[derive(Clone, Debug)]
 enum Event {
     Lines { source: u8, lines: Vec<(u8, u8, i64)> },
-    Texts { source: u8, texts: Vec<Vec<u8>> },
+    Texts { source: u8, texts: Vec<generate::Line> },
     Delete { query: String },
     Gap { source: u8 },
     Tick { seconds: i64 },
@@ -97,7 +97,7 @@ fn entries(events: &[Event]) -> Vec<(Arc<Entry>, bool)> {
             }
             Event::Delete { query } => super::delete::delete(position, second, query),
             Event::Texts { source, texts } => {
-                let texts: Vec<&[u8]> = texts.iter().map(Vec::as_slice).collect();
+                let texts: Vec<&[u8]> = texts.iter().map(|line| line.0.as_slice()).collect();
                 super::lines(position, second, *source, &texts)
             }
             Event::Gap { source } => gap(position, second, *source, "hole"),
