@@ -13,8 +13,9 @@ use std::cmp::Ordering;
 use std::io::Write;
 use std::ops::{ControlFlow, RangeInclusive};
 
-/// What a compiled expression, and its cache, may take.
-const REGEX_MEMORY_MAX: usize = 1 << 19;
+/// What a compiled expression may take, and its cache in each thread.
+const REGEX_BYTES_MAX: usize = 1 << 20;
+const REGEX_CACHE_BYTES_MAX: usize = 1 << 19;
 
 /// The shape of a query over its leaves.
 #[derive(Debug, Clone)]
@@ -140,11 +141,16 @@ fn leaf_of_field(field: &str, test: &Test) -> Leaf {
 
 /// A regular expression in the dialect of the regex crate: linear in time, bounded in memory.
 pub(super) fn expression(pattern: &str) -> Result<Regex, String> {
-    let built =
-        RegexBuilder::new(pattern).size_limit(REGEX_MEMORY_MAX).dfa_size_limit(REGEX_MEMORY_MAX).build();
-    built.map_err(|error| {
-        let text = error.to_string();
-        text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
+    let mut builder = RegexBuilder::new(pattern);
+    let built = builder.size_limit(REGEX_BYTES_MAX).dfa_size_limit(REGEX_CACHE_BYTES_MAX).build();
+    built.map_err(|error| match error {
+        regex::Error::CompiledTooBig(_) => {
+            "it is too large when compiled; repeat less, or write `(?-u:\\w)` where ASCII will do".to_owned()
+        }
+        error => {
+            let text = error.to_string();
+            text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
+        }
     })
 }
 

@@ -346,6 +346,7 @@ fn errors_say_where_and_what() {
     check("f*o", 2, "`*`");
     check("foo.*", 1, "before `*`");
     check(&"x:/a/ ".repeat(17), 99, "more than 16");
+    check("x:/\\w{500}/", 3, "too large when compiled");
     check("x:/a(/", 3, "not a regular expression");
     check("x:IN(a b)", 8, "`,` or `)`");
     check("x:IN(a", 3, "no closing");
