@@ -3,29 +3,13 @@
 
 mod common;
 
-use common::{LOGWEIR, Process, Server, free_port, wait_for};
+use common::{LOGWEIR, Process, Server, check, free_port, run, wait_for};
 use logweir::workload::{Truth, log_path, truth_path};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
 
 const LINES: usize = 20_000;
-
-/// Runs logweir to its end.
-fn logweir(args: &[&str]) -> Output {
-    let mut command = Command::new(LOGWEIR);
-    command.args(args).stdin(Stdio::null()).env_remove("LOGWEIR_SERVER").env("NO_COLOR", "1");
-    command.output().expect("the binary starts")
-}
-
-#[track_caller]
-fn check(args: &[&str], code: i32, said: &str) {
-    let Output { status, stdout, stderr } = logweir(args);
-    let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
-    assert_eq!(status.code(), Some(code), "{args:?}\n{stdout}{stderr}");
-    assert!(stdout.contains(said) || stderr.contains(said), "{args:?}\n{stdout}{stderr}");
-}
 
 #[test]
 fn exit_codes_tell_what_went_wrong() {
@@ -66,7 +50,7 @@ fn what_is_generated_is_found() {
 
 /// Lines that `query` finds, by the command.
 fn found(url: &str, query: &str) -> u64 {
-    let output = logweir(&["search", "--server", url, "--limit", "0", "-o", "raw", query]);
+    let output = run(&["search", "--server", url, "--limit", "0", "-o", "raw", query]);
     assert!(output.status.success(), "{query}: {}", String::from_utf8_lossy(&output.stderr));
     output.stdout.iter().filter(|&&byte| byte == b'\n').count() as u64
 }
@@ -90,21 +74,21 @@ fn check_truth(url: &str, truth: &Truth) {
 
 /// Oldest first and raw is the file, byte for byte: its times ascend.
 fn check_verbatim(url: &str, logs: &Path) {
-    let output = logweir(&["search", "--server", url, "--limit", "0", "--order", "oldest", "-o", "raw", "*"]);
+    let output = run(&["search", "--server", url, "--limit", "0", "--order", "oldest", "-o", "raw", "*"]);
     assert!(output.stdout == fs::read(log_path(logs)).expect("the log"), "raw output is not the file");
 }
 
 fn check_views(url: &str, truth: &Truth) {
     for (trace, count) in truth.traces.iter().take(5) {
-        let output = logweir(&["trace", "--server", url, trace]);
+        let output = run(&["trace", "--server", url, trace]);
         let text = String::from_utf8(output.stdout).expect("text");
         // Once for each line, and once above them.
         assert_eq!(text.matches(trace.as_str()).count(), *count as usize + 1, "{text}");
         assert!(text.contains("+0.0ms") && text.contains(&format!("  {count} line")), "{text}");
-        let raw = logweir(&["trace", "--server", url, "-o", "raw", trace]).stdout;
+        let raw = run(&["trace", "--server", url, "-o", "raw", trace]).stdout;
         assert_eq!(raw.iter().filter(|&&byte| byte == b'\n').count(), *count as usize);
     }
-    let output = logweir(&["search", "--server", url, "--limit", "3", "-o", "json", "level:error"]);
+    let output = run(&["search", "--server", url, "--limit", "3", "-o", "json", "level:error"]);
     let lines: Vec<serde_json::Value> =
         output.stdout.split(|&b| b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
     assert_eq!(lines.len(), 3);
@@ -151,7 +135,7 @@ fn a_trace_is_told_by_one_clock() {
     let url = format!("http://127.0.0.1:{}", server.http);
     let told = |more: &[&str]| {
         let args = ["trace", "--server", &url, "4bf92f3577b34da6a3ce929d0e0e4736"];
-        String::from_utf8(logweir(&[&args[..], more].concat()).stdout).expect("text")
+        String::from_utf8(run(&[&args[..], more].concat()).stdout).expect("text")
     };
     let messages = |text: &str| {
         let mut found: Vec<(usize, &str)> = ["order ", "charge ", "charged ", "ordered "]

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{LOGWEIR, Server, get, get_any, path_text, ship_once, wait_for};
+use common::{LOGWEIR, Server, check, get, get_any, path_text, run, ship_once, wait_for};
 use logweir::http::EXPORTS_MAX;
 use logweir::workload::{Truth, log_path, truth_path};
 use serde_json::Value;
@@ -14,27 +14,12 @@ use std::process::{Command, Output, Stdio};
 
 const LINES: usize = 20_000;
 
-/// Runs logweir to its end.
-fn logweir(args: &[&str]) -> Output {
-    let mut command = Command::new(LOGWEIR);
-    command.args(args).stdin(Stdio::null()).env_remove("LOGWEIR_SERVER").env("NO_COLOR", "1");
-    command.output().expect("the binary starts")
-}
-
 /// What a command prints that must succeed.
 #[track_caller]
 fn printed(args: &[&str]) -> Vec<u8> {
-    let Output { status, stdout, stderr } = logweir(args);
+    let Output { status, stdout, stderr } = run(args);
     assert_eq!(status.code(), Some(0), "{args:?}\n{}", String::from_utf8_lossy(&stderr));
     stdout
-}
-
-#[track_caller]
-fn check(args: &[&str], code: i32, said: &str) {
-    let Output { status, stdout, stderr } = logweir(args);
-    let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
-    assert_eq!(status.code(), Some(code), "{args:?}\n{stderr}");
-    assert!(stdout.contains(said) || stderr.contains(said), "{args:?}\n{stdout}\n{stderr}");
 }
 
 /// A server that has the generated workload, and where its log lies.
@@ -121,7 +106,7 @@ fn check_ndjson_and_csv(ndjson: &[u8], csv: &[u8]) {
 fn check_file(dir: &Path, url: &str, log: &[u8]) {
     let path = dir.join("out.log.gz");
     fs::write(&path, "older").expect("writes");
-    let said = logweir(&["export", "--server", url, "-o", "raw", "--gzip", "--to", path_text(&path), "*"]);
+    let said = run(&["export", "--server", url, "-o", "raw", "--gzip", "--to", path_text(&path), "*"]);
     assert!(said.status.success() && said.stdout.is_empty());
     assert!(String::from_utf8_lossy(&said.stderr).contains("20000 records in"));
     assert!(gunzip(&fs::read(&path).expect("the export")) == log);
@@ -235,7 +220,7 @@ fn clients_that_stall_or_leave_hold_up_nobody() {
     }
     let log = fs::read(log_path(&logs)).expect("the log");
     let raw = wait_for("a place for an export", || {
-        let output = logweir(&["export", "--server", &url, "-o", "raw", "*"]);
+        let output = run(&["export", "--server", &url, "-o", "raw", "*"]);
         output.status.success().then_some(output.stdout)
     });
     assert!(raw == log);

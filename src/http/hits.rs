@@ -198,6 +198,12 @@ impl<'a> HitWriter<'a> {
         }
     }
 
+    /// Whether the request asks for records of this time, beside what its query says.
+    fn is_in_time(&self, time: Timestamp) -> bool {
+        self.request.since.is_none_or(|since| time >= since)
+            && self.request.until.is_none_or(|until| time < until)
+    }
+
     /// The records of the hit's source before it (newest first) or after it (oldest first).
     fn neighbours(&self, hit: &Hit<'_>, order: Order) -> Vec<(LineKey, Vec<u8>)> {
         let (source, key) = (hit.source, hit.key());
@@ -219,7 +225,7 @@ impl<'a> HitWriter<'a> {
             if other.source == source && is_beyond {
                 let (mut json, mut marked) = (Vec::new(), Vec::new());
                 write_hit(&mut json, other, &mut parser);
-                if !matcher.matches(&other.view) {
+                if !(self.is_in_time(other.view.time) && matcher.matches(&other.view)) {
                     extend_hit(&mut marked, &json, &Neighbour { context: true });
                 }
                 found.push((other.key(), if marked.is_empty() { json } else { marked }));

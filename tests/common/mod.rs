@@ -4,7 +4,7 @@
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// The server binary under test.
@@ -174,11 +174,26 @@ impl Server {
     }
 }
 
-/// Runs `logweir ARGS` to its end; exit code, standard output, standard error.
+/// Runs `logweir ARGS` to its end, whatever server the environment names.
+pub fn run(args: &[&str]) -> Output {
+    let mut command = Command::new(LOGWEIR);
+    command.args(args).stdin(Stdio::null()).env_remove("LOGWEIR_SERVER").env("NO_COLOR", "1");
+    command.output().expect("the binary starts")
+}
+
+/// As [`run`]: exit code, standard output, standard error.
 pub fn logweir(args: &[&str]) -> (Option<i32>, String, String) {
-    let output = Command::new(LOGWEIR).args(args).stdin(Stdio::null()).output().expect("the binary starts");
+    let output = run(args);
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+/// Runs `logweir ARGS`, which must exit with `code` and say something, on whichever stream.
+#[track_caller]
+pub fn check(args: &[&str], code: i32, said: &str) {
+    let (exit, stdout, stderr) = logweir(args);
+    assert_eq!(exit, Some(code), "{args:?}\n{stdout}{stderr}");
+    assert!(stdout.contains(said) || stderr.contains(said), "{args:?}\n{stdout}{stderr}");
 }
 
 /// `logweir ship --once`: everything `globs` name is durable on the server afterwards.

@@ -35,7 +35,9 @@ pub(super) fn parse(text: &str, now: Timestamp) -> Result<Pipeline, QueryError> 
             return Ok(Pipeline { query, reduce: pipes.reduce, steps: pipes.steps });
         }
         if !pipes.cursor.take("|") {
-            return Err(pipes.cursor.error("`|` and another pipe, or the end, is expected; `by f` and `every 5m` stand behind numbers, in this order"));
+            let message = "`|` and another pipe, or the end, is expected; `by f` and `every 5m` stand behind numbers, in this \
+                           order";
+            return Err(pipes.cursor.error(message));
         }
         count += 1;
         if count > PIPES_MAX {
@@ -145,11 +147,12 @@ impl Pipes<'_> {
             let Some(function) = Function::from_name(&name) else {
                 return Err(self.cursor.error_at(at, format!("a pipe is expected: {PIPE_NAMES}")));
             };
-            waiting.push(function);
             if function == Function::Count {
-                waiting.pop();
                 stats.aggregates.push(Aggregate { function, field: None });
-            } else if self.cursor.take("(") || self.take_after_blanks("(") {
+            } else {
+                waiting.push(function);
+            }
+            if !waiting.is_empty() && self.take_after_blanks("(") {
                 let field = self.name("the name of a field is expected, as in `p99(duration_ms)`")?;
                 self.cursor.skip_blanks();
                 if !self.cursor.take(")") {

@@ -8,7 +8,7 @@
 //!
 //! * The value of a field is its first one in a record; numbers are counted all, each element of an array.
 //! * A group's key is text: 500 and "500" are one group, and a record without the field is in the group of the missing.
-//! * Percentiles are of nearest rank, within 0.4 % ([`Sketch`]); sums are of 64-bit floats.
+//! * Percentiles are of nearest rank, within 0.4 % (`sketch` says how); sums are of 64-bit floats.
 
 mod field;
 mod grammar;
@@ -21,8 +21,7 @@ mod table;
 mod tests;
 
 pub use field::{FieldReader, Named};
-pub use sketch::Sketch;
-pub use spec::{Aggregate, Function, PATTERN_COLUMNS, Reduce, StatsSpec, Step};
+pub use spec::{Aggregate, Function, Reduce, StatsSpec, Step};
 pub use stats::{Slot, Stats};
 pub use table::{Cell, Table};
 

@@ -17,7 +17,7 @@ const SPARSE_MAX: usize = 64;
 
 /// Counts by bucket.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Sketch {
+pub(super) struct Sketch {
     /// The bucket of `dense[0]`.
     first: i32,
     dense: Vec<u64>,
@@ -28,19 +28,19 @@ pub struct Sketch {
 impl Sketch {
     /// Adds a finite number; false, and nothing added, when that takes more memory than `room`, which it is taken off.
     #[inline]
-    pub fn add(&mut self, number: f64, room: &mut usize) -> bool {
+    pub(super) fn add(&mut self, number: f64, room: &mut usize) -> bool {
         self.add_to(bucket(number), 1, room)
     }
 
     /// Adds all of `other`; false when something was left out because there was no room.
-    pub fn merge(&mut self, other: &Self, room: &mut usize) -> bool {
+    pub(super) fn merge(&mut self, other: &Self, room: &mut usize) -> bool {
         let dense = (other.first..).zip(other.dense.iter().copied()).filter(|(_, count)| *count > 0);
         let all = dense.chain(other.rest.iter().map(|(&at, &count)| (at, count)));
         all.fold(true, |whole, (at, count)| self.add_to(at, count, room) && whole)
     }
 
     /// The number that `percent` of all do not exceed, by nearest rank, as the middle of its bucket; `None` when there is none.
-    pub fn percentile(&self, percent: f64) -> Option<f64> {
+    pub(super) fn percentile(&self, percent: f64) -> Option<f64> {
         let rank = ((percent / 100.0 * self.count as f64).ceil() as u64).clamp(1, self.count.max(1));
         let dense = (self.first..).zip(self.dense.iter().copied());
         let mut all: Vec<(i32, u64)> =

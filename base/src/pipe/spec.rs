@@ -12,7 +12,7 @@ pub enum Reduce {
 }
 
 /// Columns of the table of patterns.
-pub const PATTERN_COLUMNS: [&str; 7] = ["pattern", "count", "level", "service", "first", "last", "template"];
+const PATTERN_COLUMNS: [&str; 7] = ["pattern", "count", "level", "service", "first", "last", "template"];
 
 impl Reduce {
     /// The names of the table's columns.

@@ -43,9 +43,9 @@ pub struct Stats {
 #[derive(Debug)]
 struct Plan {
     spec: StatsSpec,
-    /// What the record's head alone tells: groups can be named without reading it.
+    /// What names the groups.
     by: Vec<Named>,
-    /// Fields read of each record: those of `by`, then these.
+    /// Fields whose numbers are wanted; records are read for `by`, these and `distinct`, in this order.
     numbers: Vec<(Named, NeedsSketch)>,
     distinct: Vec<Named>,
     /// Estimate of what a group costs beside its key.
