@@ -10,6 +10,7 @@ pub mod frame;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod ids;
+pub mod metric;
 pub mod multiline;
 pub mod parse;
 pub mod pattern;
