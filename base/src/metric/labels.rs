@@ -252,7 +252,8 @@ mod tests {
         fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
             if let Ok(labels) = LabelsRef::check(&bytes) {
                 let mut pairs: Vec<_> = labels.iter().collect();
-                prop_assert_eq!(Labels::of(&mut pairs).expect("checked").view(), labels);
+                let again = Labels::of(&mut pairs).expect("checked");
+                prop_assert_eq!(again.view(), labels);
             }
         }
     }
