@@ -156,9 +156,10 @@ pub(crate) enum Count {
     TornTails,
     CorruptRanges,
     PositionsLost,
+    SampleBatches,
 }
 
-const COUNTS: [(Count, &str); 22] = [
+const COUNTS: [(Count, &str); 23] = [
     (Count::Batches, "batches"),
     (Count::Lines, "lines"),
     (Count::TextBytes, "text_bytes"),
@@ -181,6 +182,7 @@ const COUNTS: [(Count, &str); 22] = [
     (Count::TornTails, "torn_tails"),
     (Count::CorruptRanges, "corrupt_ranges"),
     (Count::PositionsLost, "positions_lost"),
+    (Count::SampleBatches, "sample_batches"),
 ];
 
 /// Counters, errors and latencies; shared by all parts.
