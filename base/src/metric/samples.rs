@@ -23,6 +23,8 @@ use std::fmt;
 pub const SAMPLES_VERSION: u8 = 1;
 /// A writer's user begins another batch when this is reached; a reader refuses twice of it.
 pub const SAMPLES_BYTES_MAX: usize = 1 << 19;
+/// Points of an item; a series with more has several items, so that a batch can be split between them.
+const POINTS_MAX: usize = 512;
 const META: u8 = 255;
 
 /// What a series' points are.
@@ -106,18 +108,24 @@ impl Writer {
     /// Adds values of a plain kind at times in ms.
     pub fn samples(&mut self, kind: Kind, labels: LabelsRef<'_>, points: &[(i64, f64)]) {
         debug_assert!(kind.is_plain());
-        self.begin(labels, points.len());
-        let mut before = 0;
-        for &(time, value) in points {
-            varint::put(&mut self.item, varint::zigzag(time.wrapping_sub(before)));
-            self.item.extend_from_slice(&value.to_le_bytes());
-            before = time;
+        for points in points.chunks(POINTS_MAX) {
+            self.begin(labels, points.len());
+            let mut before = 0;
+            for &(time, value) in points {
+                varint::put(&mut self.item, varint::zigzag(time.wrapping_sub(before)));
+                self.item.extend_from_slice(&value.to_le_bytes());
+                before = time;
+            }
+            self.end(kind as u8);
         }
-        self.end(kind as u8);
     }
 
     /// Adds points of any kind; the value of each must be what the kind says.
     pub fn points(&mut self, kind: Kind, labels: LabelsRef<'_>, points: &[Point]) {
+        points.chunks(POINTS_MAX).for_each(|points| self.item_of(kind, labels, points));
+    }
+
+    fn item_of(&mut self, kind: Kind, labels: LabelsRef<'_>, points: &[Point]) {
         self.begin(labels, points.len());
         let mut before = 0;
         for point in points {
@@ -177,6 +185,32 @@ impl Writer {
         varint::put(&mut self.out, self.item.len() as u64);
         self.out.extend_from_slice(&self.item);
     }
+}
+
+/// Cuts a batch of any length, which a [`Writer`] made, into batches of at most [`SAMPLES_BYTES_MAX`]; only one with a single
+/// item can be longer.
+pub fn split(batch: &[u8]) -> Vec<Vec<u8>> {
+    let mut batches = Vec::new();
+    let mut current = vec![SAMPLES_VERSION];
+    let mut rest = batch.get(1..).unwrap_or_default();
+    while let Some((item, after)) = cut_item(rest) {
+        if current.len() > 1 && current.len() + item.len() > SAMPLES_BYTES_MAX {
+            batches.push(std::mem::replace(&mut current, vec![SAMPLES_VERSION]));
+        }
+        current.extend_from_slice(item);
+        rest = after;
+    }
+    if current.len() > 1 {
+        batches.push(current);
+    }
+    batches
+}
+
+/// The item that `rest` begins with, and what follows it.
+fn cut_item(rest: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut body = rest.get(1..)?;
+    take_bytes(&mut body).ok()?;
+    rest.split_at_checked(rest.len() - body.len())
 }
 
 /// Why bytes are not a batch of samples.
@@ -380,9 +414,24 @@ mod tests {
         }
 
         #[test]
+        fn split_batches_hold_what_the_whole_held(sizes in prop::collection::vec(0usize..9000, 0..20)) {
+            let labels = Labels::known(&[("__name__", "m")]);
+            let mut writer = Writer::default();
+            for (i, &size) in sizes.iter().enumerate() {
+                writer.samples(Kind::Gauge, labels.view(), &vec![(i as i64, 0.5); size]);
+            }
+            let whole = writer.take();
+            let parts = split(&whole);
+            prop_assert!(parts.iter().all(|part| part.len() <= SAMPLES_BYTES_MAX));
+            let items: Vec<u8> = parts.iter().flat_map(|part| &part[1..]).copied().collect();
+            prop_assert_eq!(&items, &whole[1..]);
+        }
+
+        #[test]
         fn any_bytes_are_read_or_refused(mut bytes: Vec<u8>) {
             bytes.insert(0, SAMPLES_VERSION);
             let _ = all_of(&bytes);
+            let _ = split(&bytes);
         }
     }
 }
