@@ -17,7 +17,7 @@ mod table;
 
 pub use feed::{Feed, Pace, Progress, Step};
 pub use journal::recover::OpenError;
-pub use status::{ConnectionStatus, ErrorStatus, Fatal, Latency, SourceStatus, Status};
+pub use status::{ConnectionStatus, ErrorStatus, Fatal, Latency, SourceStatus, Status, Stopwatch};
 
 use crate::config::RouterConfig;
 use crate::core::{Control, Core, Durable, Links};
