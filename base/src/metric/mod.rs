@@ -3,6 +3,7 @@
 //!
 //! Times are milliseconds since 1970 in UTC, as in Prometheus.
 
+pub(crate) mod bucket;
 pub mod histogram;
 pub mod labels;
 pub mod samples;
