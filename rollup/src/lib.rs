@@ -2,5 +2,6 @@
 //!
 //! Deliberately absent: tokio, HTTP, and any clock; time arrives as TICK records.
 
+pub mod node;
 pub mod promql;
 pub mod select;

@@ -80,8 +80,10 @@ impl Ranged {
         match &mut self.points {
             Points::Samples(samples) => {
                 let (from, to) = Slide::default().to(&samples.times, start, end);
-                *samples =
-                    Samples { times: samples.times[from..to].to_vec(), values: samples.values[from..to].to_vec() };
+                *samples = Samples {
+                    times: samples.times[from..to].to_vec(),
+                    values: samples.values[from..to].to_vec(),
+                };
             }
             Points::Windows(of) => windows::keep(of, start, end),
         }
@@ -100,8 +102,12 @@ fn without_stale(samples: Samples) -> Samples {
 
 /// The numbers of a series at the steps of a subquery, as samples.
 pub(super) fn of_series(one: &Series, steps: Steps) -> Ranged {
-    let points =
-        one.values.iter().enumerate().filter(|(_, value)| !is_stale(**value)).map(|(i, &v)| (steps.time(i), v));
+    let points = one
+        .values
+        .iter()
+        .enumerate()
+        .filter(|(_, value)| !is_stale(**value))
+        .map(|(i, &v)| (steps.time(i), v));
     let (times, values) = points.unzip();
     let points = Points::Samples(Samples { times, values });
     Ranged { labels: one.labels.clone(), drop_name: one.drop_name, points }
@@ -124,8 +130,12 @@ type OfRange = fn(&Within<'_>) -> f64;
 const FUNCTIONS: [(&str, OfRange); 24] = [
     ("avg_over_time", |w| mean(w.values)),
     ("sum_over_time", |w| w.values.iter().fold(Sum::default(), |sum, &v| added(sum, v)).value()),
-    ("min_over_time", |w| w.values.iter().fold(f64::NAN, |least, &v| if v < least || least.is_nan() { v } else { least })),
-    ("max_over_time", |w| w.values.iter().fold(f64::NAN, |most, &v| if v > most || most.is_nan() { v } else { most })),
+    ("min_over_time", |w| {
+        w.values.iter().fold(f64::NAN, |least, &v| if v < least || least.is_nan() { v } else { least })
+    }),
+    ("max_over_time", |w| {
+        w.values.iter().fold(f64::NAN, |most, &v| if v > most || most.is_nan() { v } else { most })
+    }),
     ("count_over_time", |w| w.values.len() as f64),
     ("last_over_time", |w| w.values[w.values.len() - 1]),
     ("first_over_time", |w| w.values[0]),
@@ -307,7 +317,8 @@ fn differences(difference: Difference, samples: &Samples, frame: &Frame) -> Vec<
         }
         let mut grown = values[to - 1] - values[from];
         let first_reset = resets.partition_point(|&(at, _)| at <= from);
-        grown += resets[first_reset..].iter().take_while(|&&(at, _)| at < to).map(|(_, lost)| lost).sum::<f64>();
+        grown +=
+            resets[first_reset..].iter().take_while(|&&(at, _)| at < to).map(|(_, lost)| lost).sum::<f64>();
         let first = (difference != Difference::Delta).then_some(values[from]);
         let factor = extrapolation(&times[from..to], (start, end), grown, first);
         match difference {

@@ -1,12 +1,12 @@
 //! Aggregations that need all series of a group at once: `topk`, `bottomk`, `limitk`, `limit_ratio`, `quantile`,
 //! `count_values`.
 
+use super::QueryError;
 use super::aggregate::{grouping, ignored};
 use super::eval::{Engine, Steps, string};
 use super::math;
 use super::range::warn_of_quantiles;
 use super::series::{ABSENT, Grouping, Point, Series, relabel, set};
-use super::QueryError;
 use promql_parser::parser::{AggregateExpr, Expr, token};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
@@ -40,7 +40,11 @@ pub(super) fn evaluate(
     match one.op.id() {
         token::T_QUANTILE => {
             warn_of_quantiles(engine, &numbers);
-            Ok(groups.iter().map(|group| quantile(group, &found, &numbers)).filter(|one| !one.is_empty()).collect())
+            Ok(groups
+                .iter()
+                .map(|group| quantile(group, &found, &numbers))
+                .filter(|one| !one.is_empty())
+                .collect())
         }
         token::T_LIMIT_RATIO => Ok(found.into_iter().filter_map(|one| within_ratio(one, &numbers)).collect()),
         op => Ok(chosen(&found, &groups, &numbers, op)),

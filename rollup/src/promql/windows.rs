@@ -51,7 +51,9 @@ pub(super) fn over(name: &str, of: &Windows, labels: Arc<Labels>, frame: &Frame,
 pub(super) fn points(of: &Windows) -> Vec<(i64, Sample)> {
     if of.of == WindowsOf::Histogram {
         let found = of.rows.iter().filter_map(|row| Some((row.end, row.histogram.clone()?)));
-        return found.map(|(end, histogram)| (end, Sample::Histogram(Scaled { histogram, factor: 1.0 }))).collect();
+        return found
+            .map(|(end, histogram)| (end, Sample::Histogram(Scaled { histogram, factor: 1.0 })))
+            .collect();
     }
     let samples = samples(of);
     samples.times.into_iter().zip(samples.values.into_iter().map(Sample::Float)).collect()

@@ -58,7 +58,8 @@ fn prometheus_own_scripts_pass() {
     }
     let mut faults = Vec::new();
     for (name, reached) in SCRIPTS {
-        let text = fs::read_to_string(folder.join(format!("{name}.test"))).expect("the folder has the script");
+        let text =
+            fs::read_to_string(folder.join(format!("{name}.test"))).expect("the folder has the script");
         let tally = run(&text);
         let counted = tally.passed + tally.failed.len();
         println!("{name}: {} of {counted} pass, {} see native histograms", tally.passed, tally.native);
@@ -129,10 +130,9 @@ fn judge(when: When, expected: &Expected, outcome: Result<Outcome, QueryError>) 
             (value == wanted).then_some(()).ok_or(format!("got {value:?}, not {wanted:?}"))
         }
         (Value::Vector(found), _) => {
-            let rows = found.iter().map(|one| Row {
-                labels: one.labels.clone(),
-                points: vec![(one.time, one.sample.clone())],
-            });
+            let rows = found
+                .iter()
+                .map(|one| Row { labels: one.labels.clone(), points: vec![(one.time, one.sample.clone())] });
             let time = found.first().map_or(0, |one| one.time);
             compare(expected, &rows.collect::<Vec<_>>(), (time, 0))
         }
