@@ -183,7 +183,8 @@ fn with_scalar(
     for one in &mut found {
         one.drop_name |= operator.drops_name();
         if one.histograms.is_empty() {
-            for (value, &scalar) in one.values.iter_mut().zip(scalar).filter(|(value, _)| !is_stale(**value)) {
+            for (value, &scalar) in one.values.iter_mut().zip(scalar).filter(|(value, _)| !is_stale(**value))
+            {
                 *value = of_scalar(operator, *value, scalar, side);
             }
             continue;

@@ -96,7 +96,9 @@ fn histograms(engine: &Engine<'_>, expr: &Expr, steps: Steps) -> Result<Vec<Part
             return Ok(());
         }
         let labels = match bound {
-            Some(_) if !is_ours => Arc::new(relabel(&one.labels, |pairs| pairs.retain(|(n, _)| *n != BOUND))?),
+            Some(_) if !is_ours => {
+                Arc::new(relabel(&one.labels, |pairs| pairs.retain(|(n, _)| *n != BOUND))?)
+            }
             _ => one.labels.clone(),
         };
         let place = *places.entry(labels.clone()).or_insert_with(|| {
@@ -117,7 +119,8 @@ fn answers(engine: &Engine<'_>, all: &[Parts], questions: &[Question]) -> Result
     for parts in all {
         engine.charge(questions.len())?;
         let values = questions.iter().enumerate().map(|(step, question)| {
-            let mut buckets: Vec<Bucket> = parts.buckets.iter().filter_map(|(bound, one)| bucket(*bound, one, step)).collect();
+            let mut buckets: Vec<Bucket> =
+                parts.buckets.iter().filter_map(|(bound, one)| bucket(*bound, one, step)).collect();
             let ours = parts.ours.as_ref().map(|one| one.at(step));
             match (ours, buckets.is_empty()) {
                 (Some(Point::Histogram(_)), false) => {
@@ -253,7 +256,9 @@ fn answer_of_ours(ours: &Scaled, question: Question) -> f64 {
         Question::Quantile(q) if q < 0.0 => f64::NEG_INFINITY,
         Question::Quantile(q) if q > 1.0 => f64::INFINITY,
         Question::Quantile(q) => histogram.quantile(q).unwrap_or(f64::NAN),
-        Question::Fraction(lower, upper) if lower.is_nan() || upper.is_nan() || histogram.count == 0 => f64::NAN,
+        Question::Fraction(lower, upper) if lower.is_nan() || upper.is_nan() || histogram.count == 0 => {
+            f64::NAN
+        }
         Question::Fraction(lower, upper) => {
             let within = histogram.buckets().filter(|(middle, _)| *middle >= lower && *middle <= upper);
             within.map(|(_, count)| count).sum::<u64>() as f64 / histogram.count as f64

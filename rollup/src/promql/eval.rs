@@ -41,8 +41,10 @@ impl Steps {
         }
         match usize::try_from((end - start) / step) {
             Ok(last) if last < limits.steps_max => Ok(Self { start, step, count: last + 1 }),
-            _ => bad("exceeded maximum resolution of points per timeseries. Try decreasing the query resolution \
-                 (?step=XX)"),
+            _ => bad(
+                "exceeded maximum resolution of points per timeseries. Try decreasing the query resolution \
+                 (?step=XX)",
+            ),
         }
     }
 
@@ -238,7 +240,7 @@ impl<'a> Engine<'a> {
     }
 
     /// Fails when time is up.
-    fn go_on(&self) -> Result<(), QueryError> {
+    pub fn go_on(&self) -> Result<(), QueryError> {
         if (self.limits.stop)() { Err(QueryError::Timeout) } else { Ok(()) }
     }
 

@@ -64,7 +64,9 @@ pub(super) fn each(engine: &Engine<'_>, call: &Call, steps: Steps, sink: Sink<'_
         "absent_over_time" => labels::absent_over_time(engine, call, steps)?.into_iter().try_for_each(sink),
         "label_replace" => labels::replace(engine, call, steps)?.into_iter().try_for_each(sink),
         "label_join" => labels::join(engine, call, steps)?.into_iter().try_for_each(sink),
-        _ if name.starts_with("histogram_") => classic::evaluate(engine, call, steps)?.into_iter().try_for_each(sink),
+        _ if name.starts_with("histogram_") => {
+            classic::evaluate(engine, call, steps)?.into_iter().try_for_each(sink)
+        }
         _ => Err(QueryError::BadData(format!("function {name:?} is not supported"))),
     }
 }

@@ -119,7 +119,8 @@ pub(super) fn sort(engine: &Engine<'_>, call: &Call, steps: Steps) -> Result<Vec
         return Ok(found);
     }
     if name.starts_with("sort_by_label") {
-        let names: Vec<&str> = call.args.args.iter().skip(1).map(|arg| string(arg)).collect::<Result<_, _>>()?;
+        let names: Vec<&str> =
+            call.args.args.iter().skip(1).map(|arg| string(arg)).collect::<Result<_, _>>()?;
         found.sort_by(|a, b| by_labels(&names, &a.labels, &b.labels));
         if name.ends_with("desc") {
             found.reverse();

@@ -59,7 +59,11 @@ fn matches(left: &[Series], right: &[Series], grouping: &Grouping) -> Vec<Match>
     let mut places: HashMap<Vec<u8>, usize> = HashMap::new();
     let mut matches: Vec<Match> = Vec::new();
     let mut key = Vec::new();
-    let sides = left.iter().enumerate().map(|one| (true, one)).chain(right.iter().enumerate().map(|one| (false, one)));
+    let sides = left
+        .iter()
+        .enumerate()
+        .map(|one| (true, one))
+        .chain(right.iter().enumerate().map(|one| (false, one)));
     for (is_left, (i, one)) in sides {
         grouping.key(&one.labels, &mut key);
         let place = *places.entry(key.clone()).or_insert_with(|| {
@@ -143,8 +147,11 @@ impl Sides<'_> {
         right: &Series,
         steps: Steps,
     ) -> Result<Option<Series>, QueryError> {
-        let (many, one) =
-            if matches!(self.card, VectorMatchCardinality::OneToMany(_)) { (right, left) } else { (left, right) };
+        let (many, one) = if matches!(self.card, VectorMatchCardinality::OneToMany(_)) {
+            (right, left)
+        } else {
+            (left, right)
+        };
         let mut result = Series::of(Arc::new(Labels::default()), vec![ABSENT; steps.count]);
         for step in 0..steps.count {
             match operator.apply(&left.at(step), &right.at(step)) {

@@ -21,8 +21,8 @@ mod classic;
 mod eval;
 mod function;
 mod labels;
-mod math;
 mod matching;
+mod math;
 mod parse;
 mod range;
 mod rank;
@@ -244,8 +244,7 @@ fn instant_of(one: &Series, time: i64) -> Option<Instant> {
 }
 
 fn row_of(one: &Series, steps: Steps) -> Option<Row> {
-    let points: Vec<_> =
-        (0..steps.count).filter_map(|i| Some((steps.time(i), one.sample(i)?))).collect();
+    let points: Vec<_> = (0..steps.count).filter_map(|i| Some((steps.time(i), one.sample(i)?))).collect();
     (!points.is_empty()).then(|| Row { labels: one.labels.clone(), points })
 }
 

@@ -97,8 +97,10 @@ pub(super) fn matchers(selector: &VectorSelector) -> Result<Vec<Matcher>, QueryE
         return Err(QueryError::BadData("\"or\" between matchers is not supported".to_owned()));
     }
     let name = selector.name.as_ref();
-    let mut found: Vec<Matcher> =
-        name.map(|name| Matcher { name: NAME.to_owned(), op: MatchOp::Equal(name.clone()) }).into_iter().collect();
+    let mut found: Vec<Matcher> = name
+        .map(|name| Matcher { name: NAME.to_owned(), op: MatchOp::Equal(name.clone()) })
+        .into_iter()
+        .collect();
     for matcher in &selector.matchers.matchers {
         let op = match &matcher.op {
             Parsed::Equal => MatchOp::Equal(matcher.value.clone()),
@@ -251,7 +253,7 @@ fn quoted_len(text: &str, quote: char) -> usize {
 fn word_len(text: &str) -> usize {
     let len = |text: &str| text.find(|c| !is_word(c)).unwrap_or(text.len());
     let whole = len(text);
-    let is_number = text.starts_with(|c: char| c.is_ascii_digit() || c == '.') ;
+    let is_number = text.starts_with(|c: char| c.is_ascii_digit() || c == '.');
     if is_number && text[..whole].ends_with(['e', 'E']) && text[whole..].starts_with(['+', '-']) {
         return whole + 1 + len(&text[whole + 1..]);
     }

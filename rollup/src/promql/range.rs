@@ -3,6 +3,7 @@
 
 use super::eval::{Engine, Sink, Steps};
 use super::math::{self, Mean, Sum, Variance};
+use super::parse::{Kind, kind};
 use super::series::{ABSENT, Series};
 use super::{QueryError, Sample, windows};
 use crate::select::{Samples, Selected, SeriesPoints, Span, is_stale};
@@ -80,8 +81,10 @@ impl Ranged {
         match &mut self.points {
             Points::Samples(samples) => {
                 let (from, to) = Slide::default().to(&samples.times, start, end);
-                *samples =
-                    Samples { times: samples.times[from..to].to_vec(), values: samples.values[from..to].to_vec() };
+                *samples = Samples {
+                    times: samples.times[from..to].to_vec(),
+                    values: samples.values[from..to].to_vec(),
+                };
             }
             Points::Windows(of) => windows::keep(of, start, end),
         }
@@ -100,8 +103,12 @@ fn without_stale(samples: Samples) -> Samples {
 
 /// The numbers of a series at the steps of a subquery, as samples.
 pub(super) fn of_series(one: &Series, steps: Steps) -> Ranged {
-    let points =
-        one.values.iter().enumerate().filter(|(_, value)| !is_stale(**value)).map(|(i, &v)| (steps.time(i), v));
+    let points = one
+        .values
+        .iter()
+        .enumerate()
+        .filter(|(_, value)| !is_stale(**value))
+        .map(|(i, &v)| (steps.time(i), v));
     let (times, values) = points.unzip();
     let points = Points::Samples(Samples { times, values });
     Ranged { labels: one.labels.clone(), drop_name: one.drop_name, points }
@@ -124,8 +131,12 @@ type OfRange = fn(&Within<'_>) -> f64;
 const FUNCTIONS: [(&str, OfRange); 24] = [
     ("avg_over_time", |w| mean(w.values)),
     ("sum_over_time", |w| w.values.iter().fold(Sum::default(), |sum, &v| added(sum, v)).value()),
-    ("min_over_time", |w| w.values.iter().fold(f64::NAN, |least, &v| if v < least || least.is_nan() { v } else { least })),
-    ("max_over_time", |w| w.values.iter().fold(f64::NAN, |most, &v| if v > most || most.is_nan() { v } else { most })),
+    ("min_over_time", |w| {
+        w.values.iter().fold(f64::NAN, |least, &v| if v < least || least.is_nan() { v } else { least })
+    }),
+    ("max_over_time", |w| {
+        w.values.iter().fold(f64::NAN, |most, &v| if v > most || most.is_nan() { v } else { most })
+    }),
     ("count_over_time", |w| w.values.len() as f64),
     ("last_over_time", |w| w.values[w.values.len() - 1]),
     ("first_over_time", |w| w.values[0]),
@@ -184,11 +195,12 @@ pub(super) fn is_one(name: &str) -> bool {
 /// Hands on what a function of a range makes of each series.
 pub(super) fn each(engine: &Engine<'_>, call: &Call, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
     let name = call.func.name;
-    let is_range = |arg: &&Box<Expr>| super::parse::kind(arg) == super::parse::Kind::Matrix;
-    let Some(over) = call.args.args.iter().find(is_range) else {
-        return Err(QueryError::BadData(format!("expected a range vector in call to function {name:?}")));
+    let all = call.args.args.iter().map(|arg| &**arg);
+    let (ranges, numbers): (Vec<&Expr>, Vec<&Expr>) = all.partition(|arg| kind(arg) == Kind::Matrix);
+    let &[over] = ranges.as_slice() else {
+        return Err(QueryError::BadData(format!("expected one range vector in call to function {name:?}")));
     };
-    let numbers = call.args.args.iter().filter(|arg| !is_range(arg)).map(|arg| engine.scalar(arg, steps));
+    let numbers = numbers.into_iter().map(|arg| engine.scalar(arg, steps));
     let args = Args { numbers: numbers.collect::<Result<_, _>>()? };
     args.check(engine, name)?;
     let keeps_name = matches!(name, "last_over_time" | "first_over_time");
@@ -283,10 +295,15 @@ pub(super) struct Slide {
 impl Slide {
     /// Where times in `(start, end]` are; both only ever grow.
     pub fn to(&mut self, times: &[i64], start: i64, end: i64) -> (usize, usize) {
-        while self.to < times.len() && times[self.to] <= end {
+        self.over(times, |&time| time, start, end)
+    }
+
+    /// The same of anything that has a time.
+    pub fn over<T>(&mut self, all: &[T], time: impl Fn(&T) -> i64, start: i64, end: i64) -> (usize, usize) {
+        while self.to < all.len() && time(&all[self.to]) <= end {
             self.to += 1;
         }
-        while self.from < self.to && times[self.from] <= start {
+        while self.from < self.to && time(&all[self.from]) <= start {
             self.from += 1;
         }
         (self.from, self.to)
@@ -307,7 +324,8 @@ fn differences(difference: Difference, samples: &Samples, frame: &Frame) -> Vec<
         }
         let mut grown = values[to - 1] - values[from];
         let first_reset = resets.partition_point(|&(at, _)| at <= from);
-        grown += resets[first_reset..].iter().take_while(|&&(at, _)| at < to).map(|(_, lost)| lost).sum::<f64>();
+        grown +=
+            resets[first_reset..].iter().take_while(|&&(at, _)| at < to).map(|(_, lost)| lost).sum::<f64>();
         let first = (difference != Difference::Delta).then_some(values[from]);
         let factor = extrapolation(&times[from..to], (start, end), grown, first);
         match difference {

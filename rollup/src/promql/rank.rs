@@ -1,12 +1,12 @@
 //! Aggregations that need all series of a group at once: `topk`, `bottomk`, `limitk`, `limit_ratio`, `quantile`,
 //! `count_values`.
 
+use super::QueryError;
 use super::aggregate::{grouping, ignored};
 use super::eval::{Engine, Steps, string};
 use super::math;
 use super::range::warn_of_quantiles;
 use super::series::{ABSENT, Grouping, Point, Series, relabel, set};
-use super::QueryError;
 use promql_parser::parser::{AggregateExpr, Expr, token};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
@@ -40,10 +40,14 @@ pub(super) fn evaluate(
     match one.op.id() {
         token::T_QUANTILE => {
             warn_of_quantiles(engine, &numbers);
-            Ok(groups.iter().map(|group| quantile(group, &found, &numbers)).filter(|one| !one.is_empty()).collect())
+            Ok(groups
+                .iter()
+                .map(|group| quantile(group, &found, &numbers))
+                .filter(|one| !one.is_empty())
+                .collect())
         }
         token::T_LIMIT_RATIO => Ok(found.into_iter().filter_map(|one| within_ratio(one, &numbers)).collect()),
-        op => Ok(chosen(&found, &groups, &numbers, op)),
+        op => chosen(engine, &found, &groups, &numbers, op),
     }
 }
 
@@ -101,12 +105,19 @@ fn quantile((key, members): &Group, found: &[Series], quantiles: &[f64]) -> Seri
 }
 
 /// The `k` of each group that are the greatest, the least, or just the first.
-fn chosen(found: &[Series], groups: &[Group], ks: &[f64], op: token::TokenId) -> Vec<Series> {
+fn chosen(
+    engine: &Engine<'_>,
+    found: &[Series],
+    groups: &[Group],
+    ks: &[f64],
+    op: token::TokenId,
+) -> Result<Vec<Series>, QueryError> {
     let mut kept: Vec<Series> = Vec::new();
     for (_, members) in groups {
         // Where a series of the group is among `kept`.
         let mut places: HashMap<usize, usize> = HashMap::new();
         for (step, &k) in ks.iter().enumerate() {
+            engine.go_on()?;
             let mut present: Vec<usize> =
                 members.iter().copied().filter(|&i| found[i].is_present(step)).collect();
             if op != token::T_LIMITK {
@@ -125,7 +136,7 @@ fn chosen(found: &[Series], groups: &[Group], ks: &[f64], op: token::TokenId) ->
             }
         }
     }
-    kept
+    Ok(kept)
 }
 
 /// The greatest, or least, first; what is no number last.

@@ -147,7 +147,9 @@ fn expect(line: &str, expected: &mut Expected) {
         "info" => expected.info = Some(true),
         "no_info" => expected.info = Some(false),
         "string" => expected.text = Some(rest.trim().trim_matches(['"', '`']).to_owned()),
-        "fail" => expected.fail = Some(rest.trim().strip_prefix("msg:").unwrap_or_default().trim().to_owned()),
+        "fail" => {
+            expected.fail = Some(rest.trim().strip_prefix("msg:").unwrap_or_default().trim().to_owned())
+        }
         "range" => {
             let words: Vec<&str> = rest.split_whitespace().collect();
             expected.range = Some((duration(words[2]), duration(words[6])));
@@ -216,10 +218,11 @@ fn items(text: &str) -> Vec<Item> {
 }
 
 fn item(word: &str) -> Vec<Item> {
-    let (what, times) = match word.rsplit_once('x').and_then(|(what, n)| Some((what, n.parse::<usize>().ok()?))) {
-        Some((what, times)) => (what, Some(times)),
-        None => (word, None),
-    };
+    let (what, times) =
+        match word.rsplit_once('x').and_then(|(what, n)| Some((what, n.parse::<usize>().ok()?))) {
+            Some((what, times)) => (what, Some(times)),
+            None => (word, None),
+        };
     if what.contains('{') {
         return vec![Item::Native; times.map_or(1, |times| times + 1)];
     }
@@ -232,7 +235,8 @@ fn item(word: &str) -> Vec<Item> {
         return vec![Item::Value(number(what).unwrap_or_else(|| panic!("no number: {word}")))];
     };
     // The sign between two numbers is the last that does not follow another or an exponent.
-    let sign = what.rmatch_indices(['+', '-']).map(|(i, _)| i).find(|&i| i > 0 && !what[..i].ends_with(['e', 'E']));
+    let sign =
+        what.rmatch_indices(['+', '-']).map(|(i, _)| i).find(|&i| i > 0 && !what[..i].ends_with(['e', 'E']));
     let (first, by) = match (number(what), sign) {
         (Some(first), _) => (first, 0.0),
         (None, Some(sign)) => (number(&what[..sign]).expect(word), number(&what[sign..]).expect(word)),
@@ -265,7 +269,8 @@ fn duration(text: &str) -> i64 {
         let digits = rest.find(|c: char| !c.is_ascii_digit()).expect("a duration has units");
         let after = &rest[digits..];
         let unit = &after[..after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len())];
-        let (_, ms) = units.iter().find(|(name, _)| *name == unit).unwrap_or_else(|| panic!("duration {text}"));
+        let (_, ms) =
+            units.iter().find(|(name, _)| *name == unit).unwrap_or_else(|| panic!("duration {text}"));
         sum += rest[..digits].parse::<i64>().expect("digits") * ms;
         rest = &after[unit.len()..];
     }

@@ -64,10 +64,13 @@ impl Source for Store {
         }
         let mut answer = Answer::default();
         for (labels, all) in self.samples.iter().filter(|(labels, _)| passes(labels, matchers)) {
-            let (times, values) = all.range(span.start..=span.end).map(|(&time, &value)| (time, value)).unzip();
+            let (times, values) =
+                all.range(span.start..=span.end).map(|(&time, &value)| (time, value)).unzip();
             let samples = Samples { times, values };
             if !samples.times.is_empty() {
-                answer.series.push(Selected { labels: labels.clone(), points: SeriesPoints::Samples(samples) });
+                answer
+                    .series
+                    .push(Selected { labels: labels.clone(), points: SeriesPoints::Samples(samples) });
             }
         }
         Ok(answer)
