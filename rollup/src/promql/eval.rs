@@ -240,7 +240,7 @@ impl<'a> Engine<'a> {
     }
 
     /// Fails when time is up.
-    fn go_on(&self) -> Result<(), QueryError> {
+    pub fn go_on(&self) -> Result<(), QueryError> {
         if (self.limits.stop)() { Err(QueryError::Timeout) } else { Ok(()) }
     }
 

@@ -3,6 +3,7 @@
 
 use super::eval::{Engine, Sink, Steps};
 use super::math::{self, Mean, Sum, Variance};
+use super::parse::{Kind, kind};
 use super::series::{ABSENT, Series};
 use super::{QueryError, Sample, windows};
 use crate::select::{Samples, Selected, SeriesPoints, Span, is_stale};
@@ -194,11 +195,12 @@ pub(super) fn is_one(name: &str) -> bool {
 /// Hands on what a function of a range makes of each series.
 pub(super) fn each(engine: &Engine<'_>, call: &Call, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
     let name = call.func.name;
-    let is_range = |arg: &&Box<Expr>| super::parse::kind(arg) == super::parse::Kind::Matrix;
-    let Some(over) = call.args.args.iter().find(is_range) else {
-        return Err(QueryError::BadData(format!("expected a range vector in call to function {name:?}")));
+    let all = call.args.args.iter().map(|arg| &**arg);
+    let (ranges, numbers): (Vec<&Expr>, Vec<&Expr>) = all.partition(|arg| kind(arg) == Kind::Matrix);
+    let &[over] = ranges.as_slice() else {
+        return Err(QueryError::BadData(format!("expected one range vector in call to function {name:?}")));
     };
-    let numbers = call.args.args.iter().filter(|arg| !is_range(arg)).map(|arg| engine.scalar(arg, steps));
+    let numbers = numbers.into_iter().map(|arg| engine.scalar(arg, steps));
     let args = Args { numbers: numbers.collect::<Result<_, _>>()? };
     args.check(engine, name)?;
     let keeps_name = matches!(name, "last_over_time" | "first_over_time");
@@ -293,10 +295,15 @@ pub(super) struct Slide {
 impl Slide {
     /// Where times in `(start, end]` are; both only ever grow.
     pub fn to(&mut self, times: &[i64], start: i64, end: i64) -> (usize, usize) {
-        while self.to < times.len() && times[self.to] <= end {
+        self.over(times, |&time| time, start, end)
+    }
+
+    /// The same of anything that has a time.
+    pub fn over<T>(&mut self, all: &[T], time: impl Fn(&T) -> i64, start: i64, end: i64) -> (usize, usize) {
+        while self.to < all.len() && time(&all[self.to]) <= end {
             self.to += 1;
         }
-        while self.from < self.to && times[self.from] <= start {
+        while self.from < self.to && time(&all[self.from]) <= start {
             self.from += 1;
         }
         (self.from, self.to)

@@ -47,7 +47,7 @@ pub(super) fn evaluate(
                 .collect())
         }
         token::T_LIMIT_RATIO => Ok(found.into_iter().filter_map(|one| within_ratio(one, &numbers)).collect()),
-        op => Ok(chosen(&found, &groups, &numbers, op)),
+        op => chosen(engine, &found, &groups, &numbers, op),
     }
 }
 
@@ -105,12 +105,19 @@ fn quantile((key, members): &Group, found: &[Series], quantiles: &[f64]) -> Seri
 }
 
 /// The `k` of each group that are the greatest, the least, or just the first.
-fn chosen(found: &[Series], groups: &[Group], ks: &[f64], op: token::TokenId) -> Vec<Series> {
+fn chosen(
+    engine: &Engine<'_>,
+    found: &[Series],
+    groups: &[Group],
+    ks: &[f64],
+    op: token::TokenId,
+) -> Result<Vec<Series>, QueryError> {
     let mut kept: Vec<Series> = Vec::new();
     for (_, members) in groups {
         // Where a series of the group is among `kept`.
         let mut places: HashMap<usize, usize> = HashMap::new();
         for (step, &k) in ks.iter().enumerate() {
+            engine.go_on()?;
             let mut present: Vec<usize> =
                 members.iter().copied().filter(|&i| found[i].is_present(step)).collect();
             if op != token::T_LIMITK {
@@ -129,7 +136,7 @@ fn chosen(found: &[Series], groups: &[Group], ks: &[f64], op: token::TokenId) ->
             }
         }
     }
-    kept
+    Ok(kept)
 }
 
 /// The greatest, or least, first; what is no number last.

@@ -85,17 +85,16 @@ fn column(name: &str) -> Option<OfRows> {
 
 /// What is made of the windows of each range that has any.
 fn mapped(of: &Windows, frame: &Frame, function: impl Fn(&[Window]) -> f64) -> Vec<f64> {
-    ranges(of, frame).map(|rows| if rows.is_empty() { ABSENT } else { function(rows) }).collect()
+    let of_range = |(from, to)| if from < to { function(&of.rows[from..to]) } else { ABSENT };
+    ranges(of, frame).map(of_range).collect()
 }
 
-/// The windows that end in each range.
-fn ranges<'a>(of: &'a Windows, frame: &'a Frame) -> impl Iterator<Item = &'a [Window]> {
-    let ends: Vec<i64> = of.rows.iter().map(|row| row.end).collect();
+/// Where the windows are that end in each range.
+fn ranges<'a>(of: &'a Windows, frame: &'a Frame) -> impl Iterator<Item = (usize, usize)> + use<'a> {
     let mut slide = Slide::default();
     (0..frame.now.count).map(move |step| {
         let end = frame.ends.time(step);
-        let (from, to) = slide.to(&ends, end - frame.range, end);
-        &of.rows[from..to]
+        slide.over(&of.rows, |row| row.end, end - frame.range, end)
     })
 }
 
@@ -136,45 +135,70 @@ fn counter(of: &Windows, times: Steps) -> Vec<f64> {
 /// The sums of increases. A counter that is there and counts nothing grows by 0.
 fn increases(difference: Difference, of: &Windows, frame: &Frame) -> Vec<f64> {
     let by = if difference == Difference::Rate { frame.range as f64 / 1000.0 } else { 1.0 };
-    let ends: Vec<i64> = of.rows.iter().map(|row| row.end).collect();
-    let mut sum = 0.0;
     // sums[i] is of the first i windows.
-    let sums: Vec<f64> = std::iter::once(0.0)
-        .chain(of.rows.iter().map(|row| {
-            sum += row.increase;
-            sum
-        }))
-        .collect();
-    let mut slide = Slide::default();
-    let of_step = |step| {
-        let end = frame.ends.time(step);
-        let (from, to) = slide.to(&ends, end - frame.range, end);
-        let is_there = from < to || (of.of == WindowsOf::Counter && is_alive(of, to, end));
+    let mut sums = Vec::with_capacity(of.rows.len() + 1);
+    let mut sum = 0.0;
+    sums.push(sum);
+    sums.extend(of.rows.iter().map(|row| {
+        sum += row.increase;
+        sum
+    }));
+    let of_range = |(step, (from, to)): (usize, (usize, usize))| {
+        let is_there = from < to || (of.of == WindowsOf::Counter && is_alive(of, to, frame.ends.time(step)));
         if is_there { (sums[to] - sums[from]) / by } else { ABSENT }
     };
-    (0..frame.now.count).map(of_step).collect()
+    ranges(of, frame).enumerate().map(of_range).collect()
+}
+
+/// The windows of a sliding range, merged: each window is merged a few times, however many ranges it is in.
+///
+/// ```text
+///        from            mid           to
+///  rows   |---- front ----|--- back ---|      front[k]: all from the k-th before `mid` up to `mid`, merged
+/// ```
+#[derive(Default)]
+struct Merged {
+    mid: usize,
+    to: usize,
+    front: Vec<Histogram>,
+    back: Histogram,
+}
+
+impl Merged {
+    /// Of `rows[from..to]`; both must only ever grow.
+    fn of(&mut self, rows: &[Window], from: usize, to: usize) -> Option<Arc<Histogram>> {
+        if from >= self.mid {
+            self.front.clear();
+            let mut sum = Histogram::default();
+            for row in rows[from..to].iter().rev() {
+                row.histogram.iter().for_each(|one| sum.merge(one));
+                self.front.push(sum.clone());
+            }
+            (self.mid, self.back) = (to, Histogram::default());
+        } else {
+            let added = rows[self.to..to].iter().filter_map(|row| row.histogram.as_ref());
+            added.for_each(|one| self.back.merge(one));
+            self.front.truncate(self.mid - from);
+        }
+        self.to = to;
+        let mut sum = self.front.last()?.clone();
+        sum.merge(&self.back);
+        (sum.count > 0).then(|| Arc::new(sum))
+    }
 }
 
 /// The windows of each range merged, and the factor for so many of them.
 fn merged(of: &Windows, frame: &Frame, factor: impl Fn(usize) -> f64) -> Vec<Option<Scaled>> {
-    let merge = |rows: &[Window]| {
-        let mut found = rows.iter().filter_map(|row| row.histogram.as_ref());
-        let first = found.next()?;
-        let mut rest = found.peekable();
-        let mut histogram = first.clone();
-        if rest.peek().is_some() {
-            let into: &mut Histogram = Arc::make_mut(&mut histogram);
-            rest.for_each(|one| into.merge(one));
-        }
-        Some(Scaled { histogram, factor: factor(rows.len()) })
-    };
-    ranges(of, frame).map(merge).collect()
+    let mut sliding = Merged::default();
+    let of_range =
+        |(from, to)| Some(Scaled { histogram: sliding.of(&of.rows, from, to)?, factor: factor(to - from) });
+    ranges(of, frame).map(of_range).collect()
 }
 
 fn histograms(name: &str, of: &Windows, labels: Arc<Labels>, frame: &Frame) -> Series {
     let seconds = frame.range as f64 / 1000.0;
-    let newest = |rows: &[Window]| {
-        let histogram = rows.iter().rev().find_map(|row| row.histogram.clone())?;
+    let newest = |(from, to): (usize, usize)| {
+        let histogram = of.rows[from..to].iter().rev().find_map(|row| row.histogram.clone())?;
         Some(Scaled { histogram, factor: 1.0 })
     };
     let found = match name {

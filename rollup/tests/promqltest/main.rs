@@ -1,7 +1,7 @@
 //! Runs Prometheus' own test scripts (`../shared/data/promqltest`) against our evaluator, and holds it to what it has reached.
 //!
 //! Counted apart, not as failures: evaluations that see native histograms, which we do not have, and scripts of what Prometheus
-//! calls experimental.
+//! calls experimental. A remark is asked for by its kind, not its words: ours have no place in the query.
 
 mod script;
 mod store;
@@ -13,32 +13,32 @@ use std::path::Path;
 use store::Store;
 
 /// Scripts that must pass, and how many of their evaluations do at least.
-const SCRIPTS: [(&str, usize); 15] = [
-    ("aggregators", 0),
-    ("at_modifier", 0),
-    ("collision", 0),
-    ("functions", 0),
-    ("histograms", 0),
-    ("limit", 0),
-    ("literals", 0),
-    ("name_label_dropping", 0),
-    ("native_histograms", 0),
-    ("operators", 0),
-    ("range_queries", 0),
-    ("selectors", 0),
-    ("staleness", 0),
-    ("subquery", 0),
-    ("trig_functions", 0),
+const SCRIPTS: [(&str, usize); 13] = [
+    ("aggregators", 125),
+    ("at_modifier", 78),
+    ("collision", 2),
+    ("functions", 334),
+    ("histograms", 93),
+    ("literals", 25),
+    ("name_label_dropping", 30),
+    ("operators", 142),
+    ("range_queries", 17),
+    ("selectors", 31),
+    ("staleness", 17),
+    ("subquery", 32),
+    ("trig_functions", 19),
 ];
 
-/// Scripts of experiments that we do not take part in, and why.
-const SKIPPED: [(&str, &str); 6] = [
-    ("duration_expression", "durations that are computed"),
-    ("extended_vectors", "anchored and smoothed"),
-    ("fill-modifier", "fill"),
-    ("info", "info()"),
-    ("start_timestamps", "start timestamps"),
-    ("type_and_unit", "labels for type and unit"),
+/// Scripts that are not run, and why.
+const SKIPPED: [(&str, &str); 8] = [
+    ("duration_expression", "experimental: durations that are computed"),
+    ("extended_vectors", "experimental: anchored and smoothed"),
+    ("fill-modifier", "experimental: fill"),
+    ("info", "experimental: info()"),
+    ("limit", "experimental: limitk and limit_ratio, nearly all of it over native histograms"),
+    ("native_histograms", "native histograms"),
+    ("start_timestamps", "experimental: start timestamps"),
+    ("type_and_unit", "experimental: labels for type and unit"),
 ];
 
 /// How a script went.
