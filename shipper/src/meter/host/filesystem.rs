@@ -118,7 +118,7 @@ fn is_wanted(mount: &Mount<'_>) -> bool {
         |dir: &&str| point.strip_prefix(*dir).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     // A container's root is an overlay; of those below, the host has one for each container.
     let is_root = point == "/" && mount.kind != "rootfs";
-    is_root || (LOCAL.contains(&mount.kind) && !BESIDE_THE_POINT.iter().any(|dir| is_below(dir)))
+    is_root || (LOCAL.contains(&mount.kind) && !BESIDE_THE_POINT.iter().any(is_below))
 }
 
 fn unescaped(word: &str) -> Cow<'_, str> {
