@@ -93,12 +93,14 @@ pub struct Meta {
 #[derive(Debug)]
 pub struct Writer {
     out: Vec<u8>,
+    full: Vec<Vec<u8>>,
+    full_bytes: usize,
     item: Vec<u8>,
 }
 
 impl Default for Writer {
     fn default() -> Self {
-        Self { out: vec![SAMPLES_VERSION], item: Vec::new() }
+        Self { out: vec![SAMPLES_VERSION], full: Vec::new(), full_bytes: 0, item: Vec::new() }
     }
 }
 
@@ -160,7 +162,32 @@ impl Writer {
         self.out.len() == 1
     }
 
-    /// The batch; the writer begins the next one.
+    /// Sets the batch aside when it has reached [`SAMPLES_BYTES_MAX`], and begins the next one. Receivers do so after each
+    /// item; whoever lets them write takes [`Self::batches`].
+    pub fn cut(&mut self) {
+        if self.len() >= SAMPLES_BYTES_MAX {
+            let batch = self.take();
+            self.full_bytes += batch.len();
+            self.full.push(batch);
+        }
+    }
+
+    /// Bytes of the batch and of all that were set aside.
+    pub fn len_of_all(&self) -> usize {
+        self.full_bytes + self.len()
+    }
+
+    /// The batches that were set aside and, if it has anything, the one in the making.
+    pub fn batches(&mut self) -> Vec<Vec<u8>> {
+        let mut batches = std::mem::take(&mut self.full);
+        self.full_bytes = 0;
+        if !self.is_empty() {
+            batches.push(self.take());
+        }
+        batches
+    }
+
+    /// The batch in the making; the writer begins the next one.
     pub fn take(&mut self) -> Vec<u8> {
         std::mem::replace(&mut self.out, vec![SAMPLES_VERSION])
     }
