@@ -136,6 +136,20 @@ mod tests {
     }
 
     #[test]
+    fn a_shipper_of_metrics_needs_no_files() {
+        let none = || ShipArgs { globs: Vec::new(), ..args("127.0.0.1:1") };
+        let config = none().resolve().expect("its host's metrics");
+        assert_eq!(config.metrics.host, Some(std::time::Duration::from_secs(10)));
+        let without = || ShipArgs { no_host_metrics: true, ..none() };
+        assert!(without().resolve().expect_err("nothing to do").0.contains("no files"));
+        assert!(ShipArgs { once: true, ..none() }.resolve().is_err());
+        let statsd = |at: &str| ShipArgs { statsd: vec![at.to_owned()], ..without() };
+        assert_eq!(statsd("127.0.0.1:8125").resolve().expect("listens").metrics.statsd.listen.len(), 1);
+        assert!(statsd("0.0.0.0:8125").resolve().is_err());
+        assert!(ShipArgs { insecure: true, ..statsd("0.0.0.0:8125") }.resolve().is_ok());
+    }
+
+    #[test]
     fn a_zone_is_resolved_to_its_rule() {
         let with = |zone: &str| ShipArgs { zone: Some(zone.to_owned()), ..args("127.0.0.1:1") }.resolve();
         assert_eq!(with("EST5EDT,M3.2.0,M11.1.0").expect("a rule").zone, "EST5EDT,M3.2.0,M11.1.0");

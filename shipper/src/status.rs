@@ -2,6 +2,8 @@
 //! and when something notable happens.
 
 use crate::meter::outbox::OutboxCounts;
+use crate::meter::scrape::TargetStatus;
+use crate::meter::statsd::StatsdStatus;
 use logweir_base::ids::{Epoch, Offset, SourceId};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -41,6 +43,10 @@ pub struct MeterStatus {
     pub last_error: String,
     /// What was sent.
     pub counts: OutboxCounts,
+    /// What was received of StatsD.
+    pub statsd: StatsdStatus,
+    /// Whom it asks for metrics.
+    pub targets: Vec<TargetStatus>,
 }
 
 /// One file.

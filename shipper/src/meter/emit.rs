@@ -1,7 +1,7 @@
 //! Where the parsers put what they read: points with the labels of their host, as batches of samples of bounded size.
 
 use logweir_base::metric::labels::{self, LabelsRef, NAME};
-use logweir_base::metric::samples::{SAMPLES_BYTES_MAX, Writer};
+use logweir_base::metric::samples::Writer;
 use logweir_base::metric::{Kind, Meta};
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ impl Metric {
 pub struct Chunk {
     /// As `base::metric::samples` draws it.
     pub bytes: Vec<u8>,
-    /// Points in it.
+    /// Points in it; of several that were taken together the first has all.
     pub samples: u64,
 }
 
@@ -47,7 +47,6 @@ pub struct Emit {
     time_ms: i64,
     writer: Writer,
     samples: u64,
-    full: Vec<Chunk>,
     encoded: Vec<u8>,
     /// Points that could not be given labels.
     pub refused: u64,
@@ -58,20 +57,24 @@ impl Emit {
     pub fn new(host: &str, given: &BTreeMap<String, String>) -> Self {
         let mut common = given.clone();
         common.insert("host".to_owned(), host.to_owned());
-        Self {
-            common: common.into_iter().collect(),
-            time_ms: 0,
-            writer: Writer::default(),
-            samples: 0,
-            full: Vec::new(),
-            encoded: Vec::new(),
-            refused: 0,
-        }
+        Self::of(common.into_iter().collect())
     }
 
-    /// The labels that every series gets.
-    pub fn common(&self) -> &[(String, String)] {
-        &self.common
+    fn of(common: Vec<(String, String)>) -> Self {
+        Self { common, time_ms: 0, writer: Writer::default(), samples: 0, encoded: Vec::new(), refused: 0 }
+    }
+
+    /// Another one with the same labels, and without points.
+    pub fn another(&self) -> Self {
+        Self::of(self.common.clone())
+    }
+
+    /// Labels that every series gets, over those there are.
+    pub fn add_common<'a>(&mut self, labels: impl IntoIterator<Item = (&'a str, &'a str)>) {
+        for (name, value) in labels {
+            self.common.retain(|(there, _)| there != name);
+            self.common.push((name.to_owned(), value.to_owned()));
+        }
     }
 
     /// Points from now on are of this time.
@@ -98,7 +101,7 @@ impl Emit {
             Ok(labels) => {
                 self.writer.samples(kind, labels, &[(time_ms, value)]);
                 self.samples += 1;
-                self.cut_when_full();
+                self.writer.cut();
             }
             Err(_) => self.refused += 1,
         }
@@ -116,26 +119,21 @@ impl Emit {
     /// What is known of any metric.
     pub fn meta(&mut self, name: &str, meta: &Meta) {
         self.writer.meta(name, meta);
-        self.cut_when_full();
+        self.writer.cut();
+    }
+
+    /// What a receiver writes, which cuts batches itself; it tells how many points there were.
+    pub fn receive(&mut self, write: impl FnOnce(&mut Writer, &[(&str, &str)]) -> u64) {
+        let common: Vec<_> =
+            self.common.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        self.samples += write(&mut self.writer, &common);
     }
 
     /// All there is since the last time.
     pub fn take(&mut self) -> Vec<Chunk> {
-        self.cut();
-        std::mem::take(&mut self.full)
-    }
-
-    fn cut_when_full(&mut self) {
-        if self.writer.len() >= SAMPLES_BYTES_MAX {
-            self.cut();
-        }
-    }
-
-    fn cut(&mut self) {
-        if !self.writer.is_empty() {
-            let samples = std::mem::take(&mut self.samples);
-            self.full.push(Chunk { bytes: self.writer.take(), samples });
-        }
+        let mut samples = std::mem::take(&mut self.samples);
+        let chunk = |bytes| Chunk { bytes, samples: std::mem::take(&mut samples) };
+        self.writer.batches().into_iter().map(chunk).collect()
     }
 }
 
@@ -143,7 +141,7 @@ impl Emit {
 #[allow(missing_docs)]
 pub mod tests {
     use super::*;
-    use logweir_base::metric::samples::{Item, Value, read};
+    use logweir_base::metric::samples::{Item, SAMPLES_BYTES_MAX, Value, read};
 
     /// Chunks as PromQL would show them, one line a point, sorted.
     pub fn shown(chunks: &[Chunk]) -> Vec<String> {
@@ -184,7 +182,7 @@ pub mod tests {
         emit.put(&M, &[("long", &(long + "x"))], 1.0);
         assert_eq!(emit.refused, 1);
         let chunks = emit.take();
-        assert_eq!(chunks.iter().map(|chunk| chunk.samples).collect::<Vec<_>>(), [127, 73]);
+        assert_eq!(chunks.iter().map(|chunk| chunk.samples).collect::<Vec<_>>(), [200, 0]);
         assert!(
             chunks.iter().all(|chunk| chunk.bytes.len() < SAMPLES_BYTES_MAX + 2 * labels::LABEL_BYTES_MAX)
         );

@@ -14,13 +14,16 @@ pub mod config;
 pub mod emit;
 pub mod host;
 pub mod outbox;
+pub mod scrape;
+pub mod statsd;
 #[cfg(test)]
 mod tests;
 
-use crate::config::ShipConfig;
+use crate::config::{Settings, ShipConfig};
 use crate::connection::{self, LinkEvent, Outgoing, Peer, QUEUE_FRAMES};
 use crate::shipper::ShipError;
 use crate::status::ShipperStatus;
+use config::StatsdAddress;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use emit::{Chunk, Emit};
 use host::Host;
@@ -28,7 +31,10 @@ use logweir_base::batch::Codec;
 use logweir_base::frame::{Content, Resource};
 use logweir_base::time::{Clock, SystemClock};
 use outbox::{KEPT_BYTES_MAX, Outbox};
+use scrape::Scraper;
+use statsd::Statsd;
 use std::path::Path;
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
@@ -46,6 +52,8 @@ const FAREWELL: Duration = Duration::from_secs(1);
 enum Event {
     Link(LinkEvent),
     Chunk(Chunk),
+    /// Something does not work, and is tried again.
+    Trouble(String),
     Stop,
 }
 
@@ -73,31 +81,30 @@ impl Meter {
         let (events, inbox) = bounded(EVENTS_MAX);
         let (queue, outgoing) = mpsc::channel(QUEUE_FRAMES);
         let (ended, end) = watch::channel(false);
+        let emit = Emit::new(&config.host, &config.labels);
+        let statsd = Statsd::new(&config.metrics.statsd, emit.another(), status.clone());
+        let targets = config.metrics.scrape.iter();
+        let inputs = Inputs {
+            statsd: statsd.clone(),
+            listen: config.metrics.statsd.listen.clone(),
+            scrapers: targets.map(|target| Scraper::new(target.clone(), emit.another())).collect(),
+            events: events.clone(),
+            status: status.clone(),
+        };
         let mut peer = peer.clone();
         peer.hello.shipper.push_str("/metrics");
-        start_network(peer, config, outgoing, events.clone(), end.clone())?;
+        start_network(peer, config.settings.clone(), outgoing, inputs, end.clone())?;
         if let Some(interval) = config.metrics.host {
-            let emit = Emit::new(&config.host, &config.labels);
             start_host(interval, emit, events.clone(), end)?;
         }
-        let resource = Resource {
-            host: config.host.clone(),
-            path: "metrics".to_owned(),
-            labels: config.labels.clone(),
-            content: Content::Samples,
-            zone: config.zone.clone(),
-        };
-        let outbox = Outbox::new(resource, codec, KEPT_BYTES_MAX);
-        let begun = Instant::now();
-        let mut post = Post { outbox, queue, slots: QUEUE_FRAMES, status, last_error: String::new(), begun };
-        let work = move || {
+        let mut post = Post::new(config, codec, queue, statsd, status);
+        let thread = spawn("ship-metrics", move || {
             post.run(&inbox);
             post.show();
             // The network ends when it has written what it was given, or at once.
             drop((post, inbox));
             ended.send_replace(true);
-        };
-        let thread = spawn("ship-metrics", work)?;
+        })?;
         Ok(Self { events, thread })
     }
 
@@ -114,27 +121,65 @@ struct Post {
     outbox: Outbox,
     queue: mpsc::Sender<Outgoing>,
     slots: usize,
+    /// And how often it is flushed.
+    statsd: Option<(Arc<Statsd>, Duration)>,
+    next_flush: Duration,
+    described: Hourly,
     status: ShipperStatus,
     last_error: String,
     begun: Instant,
 }
 
 impl Post {
+    fn new(
+        config: &ShipConfig,
+        codec: Codec,
+        queue: mpsc::Sender<Outgoing>,
+        statsd: Arc<Statsd>,
+        status: ShipperStatus,
+    ) -> Self {
+        let resource = Resource {
+            host: config.host.clone(),
+            path: "metrics".to_owned(),
+            labels: config.labels.clone(),
+            content: Content::Samples,
+            zone: config.zone.clone(),
+        };
+        let is_listening = !config.metrics.statsd.listen.is_empty();
+        Self {
+            outbox: Outbox::new(resource, codec, KEPT_BYTES_MAX),
+            queue,
+            slots: QUEUE_FRAMES,
+            statsd: is_listening.then_some((statsd, config.metrics.statsd.interval)),
+            next_flush: Duration::MAX,
+            described: Hourly::default(),
+            status,
+            last_error: String::new(),
+            begun: Instant::now(),
+        }
+    }
+
     fn run(&mut self, inbox: &Receiver<Event>) {
         let mut next_status = Duration::ZERO;
         let mut deadline = None;
+        self.plan_flush();
         while !self.outbox.is_done() && deadline.is_none_or(|deadline| self.begun.elapsed() < deadline) {
             let now = self.begun.elapsed();
             if now >= next_status {
                 self.show();
                 next_status = now + STATUS_INTERVAL;
             }
-            let wait = deadline.map_or(next_status, |deadline| next_status.min(deadline)).saturating_sub(now);
-            match inbox.recv_timeout(wait) {
+            if now >= self.next_flush {
+                self.flush();
+            }
+            let next = next_status.min(self.next_flush).min(deadline.unwrap_or(Duration::MAX));
+            match inbox.recv_timeout(next.saturating_sub(now)) {
                 Ok(Event::Link(LinkEvent::Taken)) => self.slots += 1,
                 Ok(Event::Link(event)) => self.link(event),
                 Ok(Event::Chunk(chunk)) => self.outbox.push(chunk),
+                Ok(Event::Trouble(why)) => self.last_error = why,
                 Ok(Event::Stop) => {
+                    self.flush();
                     self.outbox.close();
                     deadline = Some(self.begun.elapsed() + FAREWELL);
                 }
@@ -147,6 +192,21 @@ impl Post {
             }
             self.produce();
         }
+    }
+
+    /// At the multiples of the interval of wall time, so that hosts can be compared.
+    fn plan_flush(&mut self) {
+        let wait = self.statsd.as_ref().map(|(_, interval)| until_next(now_ms(), *interval));
+        self.next_flush = wait.map_or(Duration::MAX, |wait| self.begun.elapsed() + wait);
+    }
+
+    fn flush(&mut self) {
+        if let Some((statsd, _)) = &self.statsd {
+            for chunk in statsd.flush(now_ms(), self.described.is_due()) {
+                self.outbox.push(chunk);
+            }
+        }
+        self.plan_flush();
     }
 
     fn link(&mut self, event: LinkEvent) {
@@ -177,18 +237,65 @@ impl Post {
     }
 }
 
+/// What comes over the network.
+struct Inputs {
+    statsd: Arc<Statsd>,
+    listen: Vec<StatsdAddress>,
+    scrapers: Vec<Scraper>,
+    events: Sender<Event>,
+    status: ShipperStatus,
+}
+
+impl Inputs {
+    /// On the runtime it is called from, which ends them.
+    fn spawn(self) {
+        for address in self.listen {
+            let events = self.events.clone();
+            let tell = move |why| drop(events.send(Event::Trouble(why)));
+            tokio::spawn(statsd::listen(self.statsd.clone(), address, tell));
+        }
+        let targets = self.scrapers.iter().map(|scraper| scraper.status().clone()).collect();
+        self.status.update(|s| s.meter.targets = targets);
+        for (number, scraper) in self.scrapers.into_iter().enumerate() {
+            tokio::spawn(scrape(scraper, number, self.events.clone(), self.status.clone()));
+        }
+    }
+}
+
+async fn scrape(mut scraper: Scraper, number: usize, events: Sender<Event>, status: ShipperStatus) {
+    let mut described = Hourly::default();
+    loop {
+        tokio::time::sleep(scraper.until_next(now_ms())).await;
+        if described.is_due() {
+            scraper.describe();
+        }
+        let (now, begun) = (now_ms(), Instant::now());
+        let answer = scraper.ask().await;
+        let answer = answer.as_deref().map_err(Clone::clone);
+        for chunk in scraper.take(answer, now, begun.elapsed()) {
+            if events.send(Event::Chunk(chunk)).is_err() {
+                return;
+            }
+        }
+        status.update(|s| s.meter.targets[number] = scraper.status().clone());
+    }
+}
+
 fn start_network(
     peer: Peer,
-    config: &ShipConfig,
+    settings: Settings,
     outgoing: mpsc::Receiver<Outgoing>,
-    events: Sender<Event>,
+    inputs: Inputs,
     end: watch::Receiver<bool>,
 ) -> Result<JoinHandle<()>, ShipError> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ShipError::Start)?;
-    let settings = config.settings.clone();
     spawn("ship-metrics-net", move || {
-        runtime.block_on(connection::run(peer, settings, outgoing, events, end));
+        runtime.block_on(async {
+            let events = inputs.events.clone();
+            inputs.spawn();
+            connection::run(peer, settings, outgoing, events, end).await;
+        });
         runtime.shutdown_background();
     })
 }
@@ -204,14 +311,13 @@ fn start_host(
         tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(ShipError::Start)?;
     spawn("ship-metrics-host", move || {
         let mut host = Host::new(Path::new("/"));
-        let mut described = None;
+        let mut described = Hourly::default();
         // The first at once, so that a host is seen as soon as it is there.
         let mut wait = Duration::ZERO;
         while runtime.block_on(async { tokio::time::timeout(wait, end.wait_for(|&end| end)).await.is_err() })
         {
-            if described.is_none_or(|at: Instant| at.elapsed() >= DESCRIBE_INTERVAL) {
+            if described.is_due() {
                 host::describe(&mut emit);
-                described = Some(Instant::now());
             }
             emit.at(now_ms());
             host.collect(&mut emit);
@@ -223,6 +329,20 @@ fn start_host(
             wait = until_next(now_ms(), interval);
         }
     })
+}
+
+/// Due at first, and every hour.
+#[derive(Debug, Default)]
+struct Hourly(Option<Instant>);
+
+impl Hourly {
+    fn is_due(&mut self) -> bool {
+        let is_due = self.0.is_none_or(|last| last.elapsed() >= DESCRIBE_INTERVAL);
+        if is_due {
+            self.0 = Some(Instant::now());
+        }
+        is_due
+    }
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, ShipError> {
