@@ -115,10 +115,10 @@ pub fn run(
     });
     let (events, inbox) = bounded(EVENTS_MAX);
     let (queue, outgoing) = mpsc::channel(QUEUE_FRAMES);
-    let meter = start_meter(&config, &peer, codec, &status)?;
-    let network = start_network(peer, &config, outgoing, events.clone(), stop)?;
+    let network = start_network(peer.clone(), &config, outgoing, events.clone(), stop)?;
     let missed = Arc::new(AtomicBool::new(false));
     let watcher = start_watcher(&config, events, missed.clone());
+    let meter = start_meter(&config, &peer, &status)?;
     let mut reader = ReadLoop {
         tailer,
         state,
@@ -368,13 +368,10 @@ fn codec_for(config: &ShipConfig) -> Codec {
     }
 }
 
-/// Metrics go beside the files; `once` is for files alone.
-fn start_meter(
-    config: &ShipConfig,
-    peer: &Peer,
-    codec: Codec,
-    status: &ShipperStatus,
-) -> Result<Option<Meter>, ShipError> {
+/// Metrics go beside the files; `once` is for files alone. They say the same labels again and again, and the journal keeps
+/// them as they come: compressed even for a router on this machine.
+fn start_meter(config: &ShipConfig, peer: &Peer, status: &ShipperStatus) -> Result<Option<Meter>, ShipError> {
+    let codec = if config.compression == Compression::None { Codec::None } else { Codec::Zstd };
     let is_wanted = !config.once && !config.metrics.is_off();
     is_wanted.then(|| Meter::start(config, peer, codec, status.clone())).transpose()
 }

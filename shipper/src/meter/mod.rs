@@ -353,8 +353,11 @@ fn now_ms() -> i64 {
     SystemClock.now().0.div_euclid(1_000_000)
 }
 
-/// From `now_ms` to the next multiple of `interval`; never nothing.
+/// From `now_ms` to the next multiple of `interval`. One that is very near is passed over: a timer may wake just before the
+/// moment it was set for, as the wall clock is adjusted, and the moment would be used twice.
 fn until_next(now_ms: i64, interval: Duration) -> Duration {
     let interval = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX).max(1);
-    Duration::from_millis(u64::try_from(interval - now_ms.rem_euclid(interval)).unwrap_or(1))
+    let left = interval - now_ms.rem_euclid(interval);
+    let is_near = left < interval / 20;
+    Duration::from_millis(left.saturating_add(if is_near { interval } else { 0 }).unsigned_abs())
 }

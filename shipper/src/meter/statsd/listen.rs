@@ -3,7 +3,7 @@
 
 use super::Statsd;
 use crate::meter::config::StatsdAddress;
-use rustix::net::sockopt::set_socket_recv_buffer_size;
+use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_recv_buffer_size_force};
 use std::convert::Infallible;
 use std::fs::{self, Permissions};
 use std::io;
@@ -18,7 +18,8 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket, UnixDatagram};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
-/// What the kernel may hold for us while we are busy; it gives what it is allowed to (`net.core.rmem_max`).
+/// What the kernel may hold for us while we are busy; without privileges it gives no more than
+/// `net.core.rmem_max`.
 const RECEIVE_BUFFER_BYTES: usize = 4 << 20;
 /// The longest datagram there is.
 const DATAGRAM_BYTES_MAX: usize = 64 << 10;
@@ -89,7 +90,9 @@ impl Datagrams {
             Self::Udp(socket) => socket.as_fd(),
             Self::Unix(socket) => socket.as_fd(),
         };
-        let _ = set_socket_recv_buffer_size(fd, RECEIVE_BUFFER_BYTES);
+        if set_socket_recv_buffer_size_force(fd, RECEIVE_BUFFER_BYTES).is_err() {
+            let _ = set_socket_recv_buffer_size(fd, RECEIVE_BUFFER_BYTES);
+        }
     }
 }
 
