@@ -31,12 +31,14 @@ impl Metric {
 }
 
 /// A batch of samples, encoded.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Chunk {
     /// As `base::metric::samples` draws it.
     pub bytes: Vec<u8>,
-    /// Points in it; of several that were taken together the first has all.
+    /// Points in it; of several chunks that were taken together the first has all.
     pub samples: u64,
+    /// Points that could not be given labels, likewise.
+    pub refused: u64,
 }
 
 /// Takes points, gives chunks. Refuses only what no series may be called (a label over its limit), and counts that.
@@ -47,9 +49,8 @@ pub struct Emit {
     time_ms: i64,
     writer: Writer,
     samples: u64,
+    refused: u64,
     encoded: Vec<u8>,
-    /// Points that could not be given labels.
-    pub refused: u64,
 }
 
 impl Emit {
@@ -61,7 +62,7 @@ impl Emit {
     }
 
     fn of(common: Vec<(String, String)>) -> Self {
-        Self { common, time_ms: 0, writer: Writer::default(), samples: 0, encoded: Vec::new(), refused: 0 }
+        Self { common, time_ms: 0, writer: Writer::default(), samples: 0, refused: 0, encoded: Vec::new() }
     }
 
     /// Another one with the same labels, and without points.
@@ -131,9 +132,13 @@ impl Emit {
 
     /// All there is since the last time.
     pub fn take(&mut self) -> Vec<Chunk> {
-        let mut samples = std::mem::take(&mut self.samples);
-        let chunk = |bytes| Chunk { bytes, samples: std::mem::take(&mut samples) };
-        self.writer.batches().into_iter().map(chunk).collect()
+        let mut chunks: Vec<_> =
+            self.writer.batches().into_iter().map(|bytes| Chunk { bytes, ..Chunk::default() }).collect();
+        if let Some(first) = chunks.first_mut() {
+            (first.samples, first.refused) = (self.samples, self.refused);
+            (self.samples, self.refused) = (0, 0);
+        }
+        chunks
     }
 }
 
@@ -180,8 +185,8 @@ pub mod tests {
             emit.put(&M, &[("long", &long), ("n", &n.to_string())], 1.0);
         }
         emit.put(&M, &[("long", &(long + "x"))], 1.0);
-        assert_eq!(emit.refused, 1);
         let chunks = emit.take();
+        assert_eq!(chunks[0].refused, 1);
         assert_eq!(chunks.iter().map(|chunk| chunk.samples).collect::<Vec<_>>(), [200, 0]);
         assert!(
             chunks.iter().all(|chunk| chunk.bytes.len() < SAMPLES_BYTES_MAX + 2 * labels::LABEL_BYTES_MAX)

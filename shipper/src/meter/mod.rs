@@ -39,8 +39,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
-/// Chunks and answers on their way to the outbox; whoever has more waits a moment.
-const EVENTS_MAX: usize = 256;
+/// Chunks and answers on their way to the outbox, some 16 MiB at most; whoever has more waits a moment.
+const EVENTS_MAX: usize = 32;
 const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 /// What is known of metrics is told again, for routers that begin anew.
 const DESCRIBE_INTERVAL: Duration = Duration::from_secs(3600);
@@ -277,7 +277,12 @@ async fn scrape(mut scraper: Scraper, number: usize, events: Sender<Event>, stat
                 return;
             }
         }
-        status.update(|s| s.meter.targets[number] = scraper.status().clone());
+        let shown = scraper.status().clone();
+        status.update(|s| {
+            if let Some(target) = s.meter.targets.get_mut(number) {
+                *target = shown;
+            }
+        });
     }
 }
 

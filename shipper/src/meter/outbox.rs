@@ -40,6 +40,8 @@ pub struct OutboxCounts {
     pub chunks: u64,
     /// Points in them.
     pub samples: u64,
+    /// Points that have no chunk, because their labels are over a limit.
+    pub samples_refused: u64,
     /// Chunks sent, those sent again included.
     pub chunks_sent: u64,
     /// Chunks the router has made durable.
@@ -145,12 +147,13 @@ impl Outbox {
         self.link.as_ref().map(|link| link.epoch)
     }
 
-    /// Takes a chunk; the oldest ones go when there are too many.
+    /// Takes a chunk, unless it is closed; the oldest ones go when there are too many.
     pub fn push(&mut self, chunk: Chunk) {
         let bytes = chunk.bytes.len();
         self.counts.chunks += 1;
         self.counts.samples += chunk.samples;
-        if bytes == 0 || bytes > LINE_BYTES_MAX {
+        self.counts.samples_refused += chunk.refused;
+        if bytes == 0 || bytes > LINE_BYTES_MAX || self.ending != Ending::Open {
             self.counts.chunks_dropped += 1;
             return;
         }

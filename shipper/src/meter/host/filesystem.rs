@@ -12,11 +12,12 @@ use std::collections::BTreeSet;
 
 const USAGE: Metric =
     Metric::gauge("system_filesystem_usage_bytes", "bytes", "Space of file systems by state.");
+const LIMIT: Metric = Metric::gauge("system_filesystem_limit_bytes", "bytes", "Size of file systems.");
 const INODES: Metric =
     Metric::gauge("system_filesystem_inodes_usage", "", "Inodes of file systems by state.");
 
 /// What this file writes.
-pub const METRICS: &[Metric] = &[USAGE, INODES];
+pub const METRICS: &[Metric] = &[USAGE, LIMIT, INODES];
 
 /// More are not looked at in one collection.
 const MOUNTS_MAX: usize = 256;
@@ -70,16 +71,13 @@ pub fn filesystems(text: &str, space: impl Fn(&str) -> Option<Space>, emit: &mut
         let Some(space) = space(&mount.point) else {
             continue;
         };
+        let Mount { device, point, kind, mode } = &mount;
+        let whole = [("device", device.as_ref()), ("mountpoint", point), ("type", kind), ("mode", mode)];
         let with = |state| {
-            let Mount { device, point, kind, mode } = &mount;
-            [
-                ("device", device.as_ref()),
-                ("mountpoint", point),
-                ("type", kind),
-                ("mode", mode),
-                ("state", state),
-            ]
+            let [device, point, kind, mode] = whole;
+            [device, point, kind, mode, ("state", state)]
         };
+        emit.put(&LIMIT, &whole, space.used + space.free + space.reserved);
         for (state, value) in [("used", space.used), ("free", space.free), ("reserved", space.reserved)] {
             emit.put(&USAGE, &with(state), value);
         }

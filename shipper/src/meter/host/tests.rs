@@ -16,8 +16,9 @@ fn emit() -> Emit {
 fn parsed(parser: Parser, text: &str) -> Vec<String> {
     let mut emit = emit();
     parser(text, &mut emit);
-    assert_eq!(emit.refused, 0);
-    shown(&emit.take()).into_iter().map(|line| line.trim_end_matches(" @0").to_owned()).collect()
+    let chunks = emit.take();
+    assert!(chunks.iter().all(|chunk| chunk.refused == 0));
+    shown(&chunks).into_iter().map(|line| line.trim_end_matches(" @0").to_owned()).collect()
 }
 
 fn check(parser: Parser, text: &str, expected: &[&str]) {
@@ -212,16 +213,18 @@ fn space_and_inodes() {
         _ => None,
     };
     filesystem::filesystems(MOUNTS, space, &mut emit);
-    let of = |device, point, kind, name, state, value| {
-        format!(
-            r#"system_filesystem_{name}{{device="{device}", mode="rw", mountpoint="{point}", state="{state}", type="{kind}"}} {value} @0"#
-        )
+    let of = |device, point, kind, name, state: &str, value| {
+        let state = if state.is_empty() { String::new() } else { format!(r#"state="{state}", "#) };
+        let labels = format!(r#"device="{device}", mode="rw", mountpoint="{point}", {state}type="{kind}""#);
+        format!("system_filesystem_{name}{{{labels}}} {value} @0")
     };
     let root = |name, state, value| of("/dev/sda1", "/", "ext4", name, state, value);
     let other = |name, state, value| of("/dev/sdc1", "/running", "btrfs", name, state, value);
     let expected = [
         root("inodes_usage", "free", 4),
         root("inodes_usage", "used", 5),
+        root("limit_bytes", "", 6),
+        other("limit_bytes", "", 6),
         root("usage_bytes", "free", 1),
         root("usage_bytes", "reserved", 3),
         root("usage_bytes", "used", 2),

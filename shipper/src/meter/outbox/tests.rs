@@ -48,7 +48,7 @@ impl Wire {
                 let bytes: Vec<u8> = number.into_iter().cycle().take(len + 8).collect();
                 self.offsets.push(self.outbox.end);
                 self.pushed.push(bytes.clone());
-                self.outbox.push(Chunk { bytes, samples: 1 });
+                self.outbox.push(Chunk { bytes, ..Chunk::default() });
             }
             Step::Up(window_bytes) => {
                 self.step(&Step::Down);
@@ -195,8 +195,19 @@ fn a_router_that_lost_its_state_gets_a_gap_and_the_rest() {
 fn an_impossible_chunk_is_dropped_and_counted() {
     let mut wire = Wire::new(Codec::None, 4 << 20);
     wire.step(&Step::Push(LINE_BYTES_MAX));
-    wire.outbox.push(Chunk { bytes: Vec::new(), samples: 0 });
+    wire.outbox.push(Chunk::default());
     assert_eq!(wire.outbox.counts().chunks_dropped, 2);
     wire.drain();
     assert_eq!(wire.router.only().lines.len(), 0);
+}
+
+#[test]
+fn what_is_closed_takes_nothing() {
+    let mut wire = Wire::new(Codec::None, 1 << 20);
+    wire.step(&Step::Push(10));
+    wire.outbox.close();
+    wire.outbox.push(Chunk { bytes: vec![1], ..Chunk::default() });
+    wire.drain();
+    assert_eq!(wire.arrived(), [0]);
+    assert!(wire.outbox.is_done() && wire.outbox.counts().chunks_dropped == 1);
 }
