@@ -1,4 +1,4 @@
-//! Time of processors, and what else `/proc/stat` counts: processes, context switches, interrupts.
+//! Time of processors, and what else `/proc/stat` counts: processes created, context switches, interrupts.
 //!
 //! ```text
 //! cpu0 user nice system idle iowait irq softirq steal guest guest_nice     in hundredths of a second
@@ -13,15 +13,13 @@ const TIME: Metric = Metric::counter(
     "seconds",
     "Time each logical processor spent in each state.",
 );
-const PROCESSES: Metric =
-    Metric::gauge("system_processes_count", "", "Processes that run, or wait for a disk.");
 const CREATED: Metric = Metric::counter("system_processes_created_total", "", "Processes created.");
 const SWITCHES: Metric = Metric::counter("system_context_switches_total", "", "Context switches.");
 const INTERRUPTS: Metric = Metric::counter("system_interrupts_total", "", "Interrupts serviced.");
 const BOOT: Metric = Metric::gauge("system_boot_time_seconds", "seconds", "When the host was started.");
 
 /// What this file writes.
-pub const METRICS: &[Metric] = &[TIME, PROCESSES, CREATED, SWITCHES, INTERRUPTS, BOOT];
+pub const METRICS: &[Metric] = &[TIME, CREATED, SWITCHES, INTERRUPTS, BOOT];
 
 /// States in the order of their columns.
 const STATES: [&str; 8] = ["user", "nice", "system", "idle", "wait", "interrupt", "softirq", "steal"];
@@ -38,8 +36,6 @@ pub fn stat(text: &str, emit: &mut Emit) {
             ("ctxt", Some(count)) => emit.put(&SWITCHES, &[], count),
             ("intr", Some(count)) => emit.put(&INTERRUPTS, &[], count),
             ("processes", Some(count)) => emit.put(&CREATED, &[], count),
-            ("procs_running", Some(count)) => emit.put(&PROCESSES, &[("status", "running")], count),
-            ("procs_blocked", Some(count)) => emit.put(&PROCESSES, &[("status", "blocked")], count),
             ("btime", Some(time)) => emit.put(&BOOT, &[], time),
             _ if is_processor(name) => processor(name, rest, emit),
             _ => {}

@@ -47,13 +47,31 @@ fn processors() {
         r#"system_cpu_time_seconds_total{cpu="cpu12", state="nice"} 0"#,
         r#"system_cpu_time_seconds_total{cpu="cpu12", state="user"} 1"#,
         "system_interrupts_total 1234",
-        r#"system_processes_count{status="blocked"} 0"#,
-        r#"system_processes_count{status="running"} 3"#,
         "system_processes_created_total 777",
     ];
     check(cpu::stat, text, &expected);
     // Linux 2.4 knew four states.
     assert_eq!(parsed(cpu::stat, "cpu0 1 2 3 4\n").len(), 4);
+}
+
+#[test]
+fn states_of_processes() {
+    let of = |text: &str, all| {
+        let mut emit = emit();
+        processes::states(text, all, &mut emit);
+        shown(&emit.take())
+    };
+    let expected = [("blocked", 2), ("other", 95), ("running", 3)]
+        .map(|(status, value)| format!(r#"system_processes_count{{status="{status}"}} {value} @0"#));
+    assert_eq!(of("cpu 1\nprocs_running 3\nprocs_blocked 2\n", 100), expected);
+    assert_eq!(of("procs_running 3\nprocs_blocked 2\n", 1)[1].split(' ').nth(1), Some("0"));
+    assert_eq!(of("procs_running 3\n", 1), [""; 0]);
+    let dir = tempfile::tempdir().expect("temp");
+    for name in ["1", "42", "self", "9x", "sys"] {
+        fs::create_dir(dir.path().join(name)).expect("a directory");
+    }
+    assert_eq!(processes::count(dir.path()), 2);
+    assert_eq!(processes::count(&dir.path().join("none")), 0);
 }
 
 #[test]
