@@ -6,16 +6,21 @@ use crate::connection::Peer;
 use crate::meter::Meter;
 use crate::meter::config::ScrapeTarget;
 use crate::model::Model;
+use crate::shipper::run;
 use crate::status::ShipperStatus;
 use logweir_base::batch::Codec;
 use logweir_base::frame::{Content, Hello};
 use logweir_base::metric::Labels;
 use logweir_base::metric::samples::{Item, read};
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, UdpSocket};
+use std::fs;
+use std::io::{self, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
+use tokio::sync::watch;
 
 fn peer(router: &Router) -> Peer {
     let hello = Hello { shipper: "s".to_owned(), boot_id: "b".to_owned(), instance: "i".to_owned() };
@@ -119,4 +124,54 @@ fn scrapes_reach_the_router() {
     let target = &status.snapshot().meter.targets[0];
     assert_eq!((target.up, target.job.as_str()), (Some(false), "app"));
     assert!(target.last_error.contains("refused"), "{target:?}");
+}
+
+/// A way to `router` for files; sessions of metrics are hung up on. Tells how many there were.
+fn way_for_files_only(router: &str) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has ports");
+    let address = listener.local_addr().expect("bound").to_string();
+    let (router, hung_up) = (router.to_owned(), Arc::new(AtomicUsize::new(0)));
+    let count = hung_up.clone();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("accepts");
+            let mut begin = vec![0; 4096];
+            let read = stream.read(&mut begin).expect("a hello");
+            if String::from_utf8_lossy(&begin[..read]).contains("/metrics") {
+                count.fetch_add(1, Ordering::SeqCst);
+                continue;
+            }
+            let mut there = TcpStream::connect(&router).expect("connects");
+            there.write_all(&begin[..read]).expect("writes");
+            let (mut back, mut to) =
+                (there.try_clone().expect("clones"), stream.try_clone().expect("clones"));
+            thread::spawn(move || io::copy(&mut back, &mut to));
+            thread::spawn(move || io::copy(&mut stream, &mut there));
+        }
+    });
+    (address, hung_up)
+}
+
+#[test]
+fn files_do_not_care_what_becomes_of_metrics() {
+    let router = Router::start(vec![]);
+    let (way, hung_up) = way_for_files_only(&router.address);
+    let dir = tempfile::tempdir().expect("temp");
+    fs::write(dir.path().join("a.log"), "one\ntwo\n").expect("writes");
+    let glob = dir.path().join("*.log").display().to_string();
+    let mut config = ShipConfig::new(way, dir.path().join("state"), vec![glob]);
+    config.metrics.host = Some(Duration::from_secs(3600));
+    config.settings.backoff_max = Duration::from_millis(100);
+    let (stop, stopped) = watch::channel(false);
+    let status = ShipperStatus::default();
+    let shown = status.clone();
+    let shipper = thread::spawn(move || run(config, shown, stopped));
+    router.wait("the lines", |model| model.lines() == ["one", "two"]);
+    while hung_up.load(Ordering::SeqCst) < 3 {
+        thread::yield_now();
+    }
+    stop.send(true).expect("it listens");
+    let report = shipper.join().expect("no panic").expect("it ran");
+    assert_eq!((report.counters.lines_sent, report.counters.sessions), (2, 1));
+    assert_eq!(status.snapshot().last_error, "");
 }
