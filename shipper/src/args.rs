@@ -113,7 +113,7 @@ impl ShipArgs {
             tail: self.globs,
             compression: self.compression,
             redact: Vec::new(),
-            metrics: MetricsFile { host: self.no_host_metrics.then_some(false), interval: None },
+            metrics: MetricsFile { host: self.no_host_metrics.then_some(false), ..MetricsFile::default() },
             statsd: StatsdFile { listen: self.statsd, ..StatsdFile::default() },
             scrape: Vec::new(),
         })

@@ -180,6 +180,7 @@ impl ShipFile {
         self.redact.extend(later.redact);
         over(&mut self.metrics.host, later.metrics.host);
         over(&mut self.metrics.interval, later.metrics.interval);
+        over(&mut self.metrics.heartbeat, later.metrics.heartbeat);
         over(&mut self.statsd.interval, later.statsd.interval);
         over(&mut self.statsd.series_max, later.statsd.series_max);
         self.statsd.listen.extend(later.statsd.listen);

@@ -4,6 +4,7 @@
 //! [metrics]
 //! host = true                        # the host's own metrics; default true
 //! interval = "10s"                   # between two collections
+//! heartbeat = "10s"                  # a line that tells how fast lines are found; default none
 //! [statsd]
 //! listen = ["127.0.0.1:8125", "tcp:127.0.0.1:8125", "unix:/run/statsd.sock"]
 //! interval = "10s"                   # between two flushes
@@ -38,6 +39,8 @@ const SERIES_MAX: usize = 100_000;
 pub struct MetricsConfig {
     /// Time between two collections of the host's own metrics; `None`: not at all.
     pub host: Option<Duration>,
+    /// Time between two heartbeats; `None`: not at all.
+    pub heartbeat: Option<Duration>,
     /// What applications send of their own accord.
     pub statsd: StatsdConfig,
     /// What is asked of applications.
@@ -47,7 +50,8 @@ pub struct MetricsConfig {
 impl MetricsConfig {
     /// Whether there is anything to send.
     pub fn is_off(&self) -> bool {
-        self.host.is_none() && self.statsd.listen.is_empty() && self.scrape.is_empty()
+        let is_silent = self.host.is_none() && self.heartbeat.is_none();
+        is_silent && self.statsd.listen.is_empty() && self.scrape.is_empty()
     }
 }
 
@@ -137,6 +141,8 @@ pub struct MetricsFile {
     pub host: Option<bool>,
     /// Time between two collections. Default `10s`.
     pub interval: Option<String>,
+    /// Time between two heartbeats, lines that tell how fast lines are found. Default: none are sent.
+    pub heartbeat: Option<String>,
 }
 
 /// `[statsd]`.
@@ -184,8 +190,10 @@ pub fn resolve(
         return Err(ConfigError(why));
     }
     let host = interval(metrics.interval.as_deref(), HOST_INTERVAL)?;
+    let heartbeat = metrics.heartbeat.as_deref();
     Ok(MetricsConfig {
         host: metrics.host.unwrap_or(true).then_some(host),
+        heartbeat: heartbeat.map(|text| interval(Some(text), HOST_INTERVAL)).transpose()?,
         statsd: StatsdConfig {
             listen,
             interval: interval(statsd.interval.as_deref(), FLUSH_INTERVAL)?,

@@ -5,6 +5,7 @@
 //! host      /proc -> points          emit      points -> chunks: batches of samples
 //! statsd    datagrams -> points      outbox    chunks -> frames: what waits for its acknowledgement
 //! scrape    pages -> points          config    what goes in
+//! heartbeat a line now and then
 //! ```
 //! A session of its own, under the shipper's name and `/metrics`, since the router gives each name one. One thread owns the
 //! outbox; the network, the listeners and the scrapes share another; the host's files are read by a third, which
@@ -12,6 +13,7 @@
 
 pub mod config;
 pub mod emit;
+mod heartbeat;
 pub mod host;
 pub mod outbox;
 pub mod scrape;
@@ -26,6 +28,7 @@ use crate::status::ShipperStatus;
 use config::StatsdAddress;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use emit::{Chunk, Emit};
+use heartbeat::Heart;
 use host::Host;
 use logweir_base::batch::Codec;
 use logweir_base::frame::{Content, Resource};
@@ -91,13 +94,16 @@ impl Meter {
             events: events.clone(),
             status: status.clone(),
         };
+        let shipper = &peer.hello.shipper;
         let mut peer = peer.clone();
         peer.hello.shipper.push_str("/metrics");
         start_network(peer, config.settings.clone(), outgoing, inputs, end.clone())?;
         if let Some(interval) = config.metrics.host {
             start_host(interval, emit, events.clone(), end)?;
         }
-        let mut post = Post::new(config, codec, queue, statsd, status);
+        let heart = config.metrics.heartbeat;
+        let heart = heart.map(|interval| Heart::new(interval, shipper, resource(config)));
+        let mut post = Post::new(config, codec, queue, statsd, heart, status);
         let thread = spawn("ship-metrics", move || {
             post.run(&inbox);
             post.show();
@@ -119,6 +125,7 @@ impl Meter {
 /// The thread of the outbox.
 struct Post {
     outbox: Outbox,
+    heart: Option<Heart>,
     queue: mpsc::Sender<Outgoing>,
     slots: usize,
     /// And how often it is flushed.
@@ -136,18 +143,13 @@ impl Post {
         codec: Codec,
         queue: mpsc::Sender<Outgoing>,
         statsd: Arc<Statsd>,
+        heart: Option<Heart>,
         status: ShipperStatus,
     ) -> Self {
-        let resource = Resource {
-            host: config.host.clone(),
-            path: "metrics".to_owned(),
-            labels: config.labels.clone(),
-            content: Content::Samples,
-            zone: config.zone.clone(),
-        };
         let is_listening = !config.metrics.statsd.listen.is_empty();
         Self {
-            outbox: Outbox::new(resource, codec, KEPT_BYTES_MAX),
+            outbox: Outbox::new(resource(config), codec, KEPT_BYTES_MAX),
+            heart,
             queue,
             slots: QUEUE_FRAMES,
             statsd: is_listening.then_some((statsd, config.metrics.statsd.interval)),
@@ -163,7 +165,7 @@ impl Post {
         let mut next_status = Duration::ZERO;
         let mut deadline = None;
         self.plan_flush();
-        while !self.outbox.is_done() && deadline.is_none_or(|deadline| self.begun.elapsed() < deadline) {
+        while !self.is_done() && deadline.is_none_or(|deadline| self.begun.elapsed() < deadline) {
             let now = self.begun.elapsed();
             if now >= next_status {
                 self.show();
@@ -172,7 +174,12 @@ impl Post {
             if now >= self.next_flush {
                 self.flush();
             }
-            let next = next_status.min(self.next_flush).min(deadline.unwrap_or(Duration::MAX));
+            let mut next = next_status.min(self.next_flush).min(deadline.unwrap_or(Duration::MAX));
+            if let Some(heart) = &mut self.heart {
+                heart.beat(now, SystemClock.now());
+                next = next.min(heart.next());
+            }
+            self.produce();
             match inbox.recv_timeout(next.saturating_sub(now)) {
                 Ok(Event::Link(LinkEvent::Taken)) => self.slots += 1,
                 Ok(Event::Link(event)) => self.link(event),
@@ -180,7 +187,7 @@ impl Post {
                 Ok(Event::Trouble(why)) => self.last_error = why,
                 Ok(Event::Stop) => {
                     self.flush();
-                    self.outbox.close();
+                    self.outboxes().for_each(Outbox::close);
                     deadline = Some(self.begun.elapsed() + FAREWELL);
                 }
                 Err(RecvTimeoutError::Timeout) => {}
@@ -190,8 +197,15 @@ impl Post {
             if deadline.is_some() && self.outbox.session().is_none() {
                 return;
             }
-            self.produce();
         }
+    }
+
+    fn outboxes(&mut self) -> impl Iterator<Item = &mut Outbox> {
+        self.heart.iter_mut().map(|heart| &mut heart.outbox).chain([&mut self.outbox])
+    }
+
+    fn is_done(&mut self) -> bool {
+        self.outboxes().all(|outbox| outbox.is_done())
     }
 
     /// At the multiples of the interval of wall time, so that hosts can be compared.
@@ -213,13 +227,15 @@ impl Post {
         if let LinkEvent::Down(why) = &event {
             self.last_error.clone_from(why);
         }
-        self.outbox.apply(event);
+        self.outboxes().for_each(|outbox| outbox.apply(&event));
     }
 
     fn produce(&mut self) {
-        while self.slots > 0
-            && let Some(frame) = self.outbox.next_frame()
-        {
+        while self.slots > 0 {
+            let frame = self.outboxes().find_map(Outbox::next_frame);
+            let Some(frame) = frame else {
+                return;
+            };
             self.slots -= 1;
             // Slots are counted, so it fits.
             if self.queue.try_send(frame).is_err() {
@@ -234,6 +250,17 @@ impl Post {
             (s.meter.counts, s.meter.session) = (counts, session);
             s.meter.last_error.clone_from(&self.last_error);
         });
+    }
+}
+
+/// Whose the samples are.
+fn resource(config: &ShipConfig) -> Resource {
+    Resource {
+        host: config.host.clone(),
+        path: "metrics".to_owned(),
+        labels: config.labels.clone(),
+        content: Content::Samples,
+        zone: config.zone.clone(),
     }
 }
 

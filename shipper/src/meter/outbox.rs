@@ -1,7 +1,7 @@
-//! The session's memory of samples: chunks that wait for their acknowledgement, and what to send next. Events in, frames
+//! The memory of what no file holds: chunks that wait for their acknowledgement, and what to send next. Events in, frames
 //! out; no socket, no clock.
 //!
-//! All chunks of a process are one source, one chunk a line of it. Offsets count bytes of chunks, so the router numbers and
+//! All samples of a process are one source, each batch of them (a chunk) one line of it; so are its heartbeats. Offsets count bytes of chunks, so the router numbers and
 //! dedupes them as it does the lines of a file:
 //! ```text
 //! 0 ....... base ....... next ....... end
@@ -178,8 +178,8 @@ impl Outbox {
     }
 
     /// What the connection says.
-    pub fn apply(&mut self, event: LinkEvent) {
-        match event {
+    pub fn apply(&mut self, event: &LinkEvent) {
+        match *event {
             LinkEvent::Up { session, epoch, window_bytes } => {
                 self.counts.sessions += 1;
                 self.link = Some(Link { session, epoch, window: window_bytes, phase: Phase::Ask });
@@ -188,7 +188,7 @@ impl Outbox {
                 }
             }
             LinkEvent::Down(_) => self.link = None,
-            LinkEvent::Frame { session, frame } if self.is_current(session) => self.answer(frame),
+            LinkEvent::Frame { session, ref frame } if self.is_current(session) => self.answer(frame),
             LinkEvent::Frame { .. } | LinkEvent::Taken => {}
         }
     }
@@ -221,11 +221,11 @@ impl Outbox {
         self.link.as_ref().is_some_and(|link| link.session == session)
     }
 
-    fn answer(&mut self, frame: Frame) {
+    fn answer(&mut self, frame: &Frame) {
         let id = self.open.source;
-        match frame {
+        match *frame {
             Frame::Opened { asked, source, hwm, .. } if asked == id && source == id => self.go_on(hwm),
-            Frame::Resumed { sources } => match sources.iter().find(|(source, _)| *source == id) {
+            Frame::Resumed { ref sources } => match sources.iter().find(|(source, _)| *source == id) {
                 Some(&(_, hwm)) => self.go_on(hwm),
                 None => self.ask_anew(),
             },

@@ -5,13 +5,14 @@ use crate::config::ShipConfig;
 use crate::connection::Peer;
 use crate::meter::Meter;
 use crate::meter::config::ScrapeTarget;
-use crate::model::Model;
+use crate::model::{Kept, Model};
 use crate::shipper::run;
 use crate::status::ShipperStatus;
 use logweir_base::batch::Codec;
 use logweir_base::frame::{Content, Hello};
 use logweir_base::metric::Labels;
 use logweir_base::metric::samples::{Item, read};
+use logweir_base::time::Timestamp;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read as _, Write as _};
@@ -87,6 +88,30 @@ fn statsd_reaches_the_router() {
     meter.stop();
     assert_eq!(series(&router.model())[&labels], 1);
     assert_eq!(status.snapshot().meter.last_error, "");
+}
+
+#[test]
+fn heartbeats_are_lines_of_a_source_of_their_own() {
+    let router = Router::start(vec![]);
+    let mut config = config(&router);
+    config.metrics.heartbeat = Some(Duration::from_millis(20));
+    let status = ShipperStatus::default();
+    let meter = Meter::start(&config, &peer(&router), Codec::Zstd, status).expect("starts");
+    router.wait("three lines", |model| model.arrived.len() >= 3);
+    meter.stop();
+    let model = router.model();
+    assert!(model.sources.values().all(|kept| kept.closed.is_some()));
+    let is_text = |kept: &&Kept| kept.open.resource.content == Content::Text;
+    let kept = model.sources.values().find(is_text).expect("a source of text");
+    assert_eq!(
+        (kept.open.resource.path.as_str(), kept.open.resource.host.as_str()),
+        ("heartbeat", "this-host")
+    );
+    for (n, line) in (1u64..).zip(kept.text_lines()) {
+        let line: serde_json::Value = serde_json::from_str(&line).expect("a line of JSON");
+        assert_eq!((&line["shipper"], &line["count"]), (&"s".into(), &n.into()));
+        assert!(Timestamp::parse(line["time"].as_str().unwrap_or_default()).is_some(), "{line}");
+    }
 }
 
 /// A target that answers once and is gone.

@@ -55,12 +55,12 @@ impl Wire {
                 self.sessions += 1;
                 self.router.epoch += 1;
                 let (session, epoch) = (self.sessions, Epoch(self.router.epoch));
-                self.outbox.apply(LinkEvent::Up { session, epoch, window_bytes });
+                self.outbox.apply(&LinkEvent::Up { session, epoch, window_bytes });
             }
             Step::Down => {
                 self.there.clear();
                 self.back.clear();
-                self.outbox.apply(LinkEvent::Down("cut".to_owned()));
+                self.outbox.apply(&LinkEvent::Down("cut".to_owned()));
             }
             Step::Send => self.there.extend(self.outbox.next_frame().map(|out| out.frame)),
             Step::Arrive => {
@@ -70,7 +70,7 @@ impl Wire {
             }
             Step::Answer => {
                 if let Some(frame) = self.back.pop_front() {
-                    self.outbox.apply(LinkEvent::Frame { session: self.sessions, frame });
+                    self.outbox.apply(&LinkEvent::Frame { session: self.sessions, frame });
                 }
             }
             Step::Forget => {
@@ -166,9 +166,9 @@ fn a_closed_window_stops_it() {
         wire.step(&step);
     }
     let credit = |window_bytes| LinkEvent::Frame { session: 1, frame: Frame::Credit { window_bytes } };
-    wire.outbox.apply(credit(0));
+    wire.outbox.apply(&credit(0));
     assert!(wire.outbox.next_frame().is_none());
-    wire.outbox.apply(credit(600));
+    wire.outbox.apply(&credit(600));
     wire.step(&Step::Send);
     wire.step(&Step::Send);
     wire.step(&Step::Send);
