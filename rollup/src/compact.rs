@@ -1,0 +1,272 @@
+//! Merging blocks of one level and partition into fewer, and taking partitions that are too old for their level to the next one,
+//! or away. One piece of work a tick, so that records never wait for long; its commit is one append to the manifest.
+//!
+//! What is read in at a time is bounded ([`BATCH_POINTS`]), whatever the size of the blocks.
+
+use crate::block::Points;
+use crate::block::format::BlockInfo;
+use crate::block::read::{Block, InBlock};
+use crate::block::write::{BlockWriter, Head, Known};
+use crate::gather::{Ask, GatherError, Gathered, NOT_WANTED, gather};
+use crate::level::Level;
+use crate::live::Live;
+use crate::manifest::file_name;
+use crate::rollup::Rollup;
+use crate::window;
+use logweir_base::ids::Position;
+use logweir_base::metric::LabelsRef;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io;
+use std::sync::Arc;
+
+/// Neighbours of about one size that are merged.
+const MERGE_COUNT: usize = 8;
+/// Each so many times larger is the next size.
+const TIER_BITS: u32 = 3;
+/// Points that are decoded at a time.
+const BATCH_POINTS: u64 = 1 << 20;
+/// A partition that ended so long ago is merged into one block.
+const SETTLED_MS: i64 = 3_600_000;
+/// A step looks so far back for the value that a counter had before, in ms.
+const BEFORE_MS: i64 = 3_600_000;
+const MS: i64 = 1_000_000;
+
+/// One piece of work.
+struct Job {
+    blocks: Vec<Arc<Block>>,
+    /// Where the points go; `None`: away.
+    to: Option<Level>,
+}
+
+/// Does the next piece of work if there is one.
+pub(crate) fn work(rollup: &mut Rollup) -> io::Result<()> {
+    let shared = rollup.shared();
+    let job = {
+        let live = shared.live();
+        let next = |level| shared.config.next(level);
+        let is_old = |info: &BlockInfo| {
+            let end = info.partition.saturating_add(info.level.partition_ms());
+            end.saturating_add(shared.config.kept_ms(info.level)) <= live.now.0 / MS
+        };
+        old_partition(&live.blocks, is_old, next).or_else(|| merge_group(&live, shared.config.merge_points_max))
+    };
+    let Some(job) = job else {
+        return Ok(());
+    };
+    let names: Vec<_> = job.blocks.iter().map(|block| block.info.name.clone()).collect();
+    let (mut counts, mut made) = ((0, 0), Vec::new());
+    if let Some(to) = job.to {
+        let merge = Merge::new(rollup, &job, to)?;
+        let (block, found) = merge.write()?;
+        counts = found;
+        made.push(block);
+    }
+    rollup.commit_blocks(made, &names, None)?;
+    let mut live = shared.live();
+    live.counters.merges += 1;
+    live.counters.points.duplicates += counts.0;
+    live.counters.points.conflicts += counts.1;
+    Ok(())
+}
+
+/// The oldest partition of the finest level that has one to go.
+fn old_partition(
+    blocks: &[Arc<Block>],
+    is_old: impl Fn(&BlockInfo) -> bool,
+    next: impl Fn(Level) -> Option<Level>,
+) -> Option<Job> {
+    let key = |block: &&Arc<Block>| (block.info.level, block.info.partition);
+    let (level, partition) = blocks.iter().filter(|block| is_old(&block.info)).map(|block| key(&block)).min()?;
+    let blocks = blocks.iter().filter(|block| key(block) == (level, partition)).cloned().collect();
+    Some(Job { blocks, to: next(level) })
+}
+
+/// Blocks that are worth merging.
+fn merge_group(live: &Live, points_max: u64) -> Option<Job> {
+    let mut partitions: BTreeMap<(Level, i64), Vec<Arc<Block>>> = BTreeMap::new();
+    for block in &live.blocks {
+        partitions.entry((block.info.level, block.info.partition)).or_default().push(block.clone());
+    }
+    for ((level, partition), mut blocks) in partitions {
+        blocks.sort_by_key(|block| block.info.to);
+        let settled = partition.saturating_add(level.partition_ms() + SETTLED_MS) <= live.now.0 / MS;
+        let group = if settled && is_scattered(&blocks) { Some(blocks.as_slice()) } else { tier_of(&blocks) };
+        let fits = |group: &&[Arc<Block>]| group.iter().map(|it| it.info.points).sum::<u64>() <= points_max;
+        if let Some(group) = group.filter(fits) {
+            return Some(Job { blocks: group.to_vec(), to: Some(level) });
+        }
+    }
+    None
+}
+
+/// Whether no block has nearly all.
+fn is_scattered(blocks: &[Arc<Block>]) -> bool {
+    let all: u64 = blocks.iter().map(|block| block.info.points).sum();
+    blocks.len() > 1 && blocks.iter().all(|block| block.info.points <= all - all / 8)
+}
+
+/// The first neighbours that are all small, of the smallest size of which there are enough.
+fn tier_of(blocks: &[Arc<Block>]) -> Option<&[Arc<Block>]> {
+    let tier = |block: &Arc<Block>| (64 - block.info.points.leading_zeros()) / TIER_BITS;
+    let tiers: HashSet<u32> = blocks.iter().map(tier).collect();
+    let mut tiers: Vec<u32> = tiers.into_iter().collect();
+    tiers.sort_unstable();
+    tiers.into_iter().find_map(|largest| {
+        let mut runs = blocks.chunk_by(|a, b| tier(a).max(tier(b)) <= largest);
+        runs.find(|run| run.len() >= MERGE_COUNT && run.iter().all(|block| tier(block) <= largest))
+    })
+}
+
+/// Blocks on their way to one.
+struct Merge<'a> {
+    rollup: &'a Rollup,
+    blocks: &'a [Arc<Block>],
+    from: Level,
+    to: Level,
+    /// By labels and form, with their ids.
+    known: Vec<Known>,
+    ids: Vec<u32>,
+    /// The value that each had before its next sample, for the step from samples to windows.
+    before: Vec<Option<f64>>,
+    counts: (u64, u64),
+}
+
+impl<'a> Merge<'a> {
+    fn new(rollup: &'a Rollup, job: &'a Job, to: Level) -> io::Result<Self> {
+        let from = job.blocks[0].info.level;
+        let mut all: HashMap<u32, Known> = HashMap::new();
+        for block in &job.blocks {
+            for (&id, known) in block.ids.iter().zip(block.series()?) {
+                match all.get_mut(&id) {
+                    Some(there) if there.state_of > known.state_of => {}
+                    Some(there) => *there = known,
+                    None => {
+                        all.insert(id, known);
+                    }
+                }
+            }
+        }
+        let mut all: Vec<_> = all.into_iter().collect();
+        all.sort_unstable_by(|a, b| a.1.key().cmp(&b.1.key()));
+        let (ids, known): (Vec<_>, Vec<_>) = all.into_iter().unzip();
+        let before = vec![None; ids.len()];
+        let mut merge = Self { rollup, blocks: &job.blocks, from, to, known, ids, before, counts: (0, 0) };
+        if from == Level::Samples && to != from {
+            merge.find_before()?;
+        }
+        Ok(merge)
+    }
+
+    /// The last values of the partition before, which has taken this step already.
+    fn find_before(&mut self) -> io::Result<()> {
+        let blocks = self.rollup.shared().live().blocks.clone();
+        let to = self.blocks[0].info.partition;
+        for places in self.batches(BATCH_POINTS as usize / 64) {
+            let found = self.gather(&blocks, self.to, places.clone(), (to.saturating_sub(BEFORE_MS), to))?;
+            for (place, points) in places.zip(found.points) {
+                if let Points::Rows(rows) = points {
+                    self.before[place] = rows.last().map(|row| row.last);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn batches(&self, series: usize) -> impl Iterator<Item = std::ops::Range<usize>> + use<> {
+        let (all, step) = (self.ids.len(), series.max(1));
+        (0..all).step_by(step).map(move |from| from..all.min(from + step))
+    }
+
+    fn gather(
+        &self,
+        blocks: &[Arc<Block>],
+        level: Level,
+        places: std::ops::Range<usize>,
+        (after, to): (i64, i64),
+    ) -> io::Result<Gathered> {
+        let ids = &self.ids[places];
+        let highest = ids.iter().max().map_or(0, |&id| id as usize + 1);
+        let mut wanted = vec![NOT_WANTED; highest];
+        ids.iter().zip(0..).for_each(|(&id, place)| wanted[id as usize] = place);
+        let ask = Ask { after, to, wanted: &wanted, count: ids.len(), points_max: u64::MAX };
+        gather(blocks, level, &ask).map_err(|e| match e {
+            GatherError::TooMuch => io::ErrorKind::QuotaExceeded.into(),
+            GatherError::Block(name, e) => io::Error::new(e.kind(), format!("{name}: {e}")),
+        })
+    }
+
+    /// Writes the block. Returns also how many samples were there twice, the same and others.
+    fn write(mut self) -> io::Result<(Arc<Block>, (u64, u64))> {
+        let shared = self.rollup.shared();
+        let infos = || self.blocks.iter().map(|block| &block.info);
+        let (first, last) = (infos().map(|it| it.first).min(), infos().map(|it| it.last).max());
+        let step = self.to.step_ms().max(1);
+        let (first, last) = (
+            window::end_of(first.unwrap_or_default(), step),
+            window::end_of(last.unwrap_or_default(), step),
+        );
+        let head = Head {
+            journal: shared.journal,
+            level: self.to,
+            partition: self.to.partition_of(first),
+            after: infos().map(|it| it.after).min().unwrap_or(Position(0)),
+            to: infos().map(|it| it.to).max().unwrap_or(Position(0)),
+            inputs: infos().map(|it| it.name.clone()).collect(),
+            files: 1,
+        };
+        let mut metrics = BTreeMap::new();
+        self.blocks.iter().for_each(|block| metrics.extend(block.meta.metrics.clone()));
+        let known = std::mem::take(&mut self.known);
+        let mut writer =
+            BlockWriter::new(shared.dir.as_ref(), file_name(self.rollup.next_file()), head, &known)?;
+        let stripes = infos().map(|it| it.points).sum::<u64>() / self.stripes(first, last).len() as u64;
+        let series = BATCH_POINTS * self.ids.len() as u64 / stripes.max(1);
+        for start in self.stripes(first, last) {
+            self.write_stripe(&mut writer, start, usize::try_from(series).unwrap_or(usize::MAX))?;
+        }
+        let info = writer.finish(&metrics)?;
+        let mut ids = self.ids.iter();
+        let id_of = |_: &Known<LabelsRef<'_>>, _: InBlock| *ids.next().expect("as many as were written");
+        let block = Block::open(shared.dir.clone(), &info.name, id_of)?;
+        Ok((Arc::new(block), self.counts))
+    }
+
+    fn stripes(&self, first: i64, last: i64) -> Vec<i64> {
+        let step = self.to.stripe_ms();
+        (0..)
+            .map(|n| self.to.stripe_of(first).saturating_add(n * step))
+            .take_while(|&start| start < last)
+            .collect()
+    }
+
+    fn write_stripe(&mut self, writer: &mut BlockWriter<'_>, start: i64, series: usize) -> io::Result<()> {
+        let end = start.saturating_add(self.to.stripe_ms());
+        writer.begin(start);
+        for places in self.batches(series) {
+            let found = self.gather(self.blocks, self.from, places.clone(), (start, end))?;
+            self.counts.0 += found.duplicates;
+            self.counts.1 += found.conflicts;
+            for (place, points) in places.zip(found.points) {
+                let points = self.step(place, points);
+                if points.len() > 0 {
+                    writer.add(place, &points)?;
+                }
+            }
+        }
+        writer.end()
+    }
+
+    /// Points as the level they go to has them.
+    fn step(&mut self, place: usize, points: Points) -> Points {
+        let step_ms = self.to.step_ms();
+        match points {
+            points if self.from == self.to => points,
+            Points::Samples(times, values) => {
+                let rows = window::of_samples(&times, &values, step_ms, self.before[place]);
+                self.before[place] = rows.last().map(|row| row.last).or(self.before[place]);
+                Points::Rows(rows)
+            }
+            Points::Rows(rows) => Points::Rows(window::coarser(rows, step_ms)),
+        }
+    }
+}

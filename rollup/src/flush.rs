@@ -1,0 +1,98 @@
+//! Writing points that are in no file yet: one block for each level and partition they fall into, then one commit.
+
+use crate::block::Points;
+use crate::block::format::{BlockInfo, of_metric};
+use crate::block::write::{BlockWriter, Head, Known};
+use crate::level::Level;
+use crate::live::{Frozen, FrozenSeries, finest};
+use crate::manifest::file_name;
+use logweir_base::dir::Dir;
+use logweir_base::ids::{JournalId, Position};
+use std::collections::BTreeMap;
+use std::io;
+use std::ops::Range;
+
+/// Where a frozen head is written.
+pub(crate) struct Flush<'a> {
+    pub(crate) dir: &'a dyn Dir,
+    pub(crate) journal: JournalId,
+    pub(crate) after: Position,
+    /// The number of the first file.
+    pub(crate) next: u64,
+}
+
+/// A series' points in a stripe: its place among the frozen ones, and which.
+type Part = (usize, Range<usize>);
+
+/// Writes all blocks. With each the ids of its series, in its order.
+pub(crate) fn write(frozen: &Frozen, flush: &Flush<'_>) -> io::Result<Vec<(BlockInfo, Vec<u32>)>> {
+    let mut blocks: BTreeMap<(Level, i64), BTreeMap<i64, Vec<Part>>> = BTreeMap::new();
+    for (place, series) in frozen.series.iter().enumerate() {
+        let level = finest(series.known.form);
+        for (stripe, range) in stripes_of(level, &series.points) {
+            let partition = level.partition_of(stripe + 1);
+            blocks.entry((level, partition)).or_default().entry(stripe).or_default().push((place, range));
+        }
+    }
+    let files = blocks.len() as u64;
+    let mut written = Vec::new();
+    for (number, ((level, partition), stripes)) in (flush.next..).zip(blocks) {
+        let (journal, after, to, inputs) = (flush.journal, flush.after, frozen.to, Vec::new());
+        let head = Head { journal, level, partition, after, to, inputs, files };
+        written.push(write_one(frozen, flush.dir, number, head, &stripes)?);
+    }
+    Ok(written)
+}
+
+fn write_one(
+    frozen: &Frozen,
+    dir: &dyn Dir,
+    number: u64,
+    head: Head,
+    stripes: &BTreeMap<i64, Vec<Part>>,
+) -> io::Result<(BlockInfo, Vec<u32>)> {
+    let mut places: Vec<usize> = stripes.values().flatten().map(|part| part.0).collect();
+    places.sort_unstable();
+    places.dedup();
+    let series: Vec<&FrozenSeries> = places.iter().map(|&place| &frozen.series[place]).collect();
+    let known: Vec<Known> = series.iter().map(|it| it.known.clone()).collect();
+    let mut writer = BlockWriter::new(dir, file_name(number), head, &known)?;
+    for (&start, parts) in stripes {
+        writer.begin(start);
+        let mut at = 0;
+        for (place, range) in parts {
+            at += places[at..].iter().position(|it| it == place).unwrap_or(0);
+            let points = &frozen.series[*place].points;
+            if range.len() == points.len() {
+                writer.add(at, points)?;
+            } else {
+                writer.add(at, &points.slice(range.clone()))?;
+            }
+        }
+        writer.end()?;
+    }
+    let metrics = frozen.metrics.iter().map(|(name, meta)| (name.clone(), of_metric(meta))).collect();
+    Ok((writer.finish(&metrics)?, series.iter().map(|it| it.id).collect()))
+}
+
+/// The stripes that points fall into, and which points those are.
+pub(crate) fn stripes_of(level: Level, points: &Points) -> Vec<(i64, Range<usize>)> {
+    let time = |at: usize| match points {
+        Points::Samples(times, _) => times[at],
+        Points::Rows(rows) => rows[at].end,
+    };
+    let mut found: Vec<(i64, Range<usize>)> = Vec::new();
+    let mut from = 0;
+    while from < points.len() {
+        let stripe = level.stripe_of(time(from));
+        let end = stripe.saturating_add(level.stripe_ms());
+        let left = from..points.len();
+        let count = match points {
+            Points::Samples(times, _) => times[left].partition_point(|&it| it <= end),
+            Points::Rows(rows) => rows[left].partition_point(|row| row.end <= end),
+        };
+        found.push((stripe, from..from + count.max(1)));
+        from += count.max(1);
+    }
+    found
+}

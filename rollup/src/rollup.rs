@@ -1,0 +1,284 @@
+//! The follower: takes points from the journal, writes them to files by size, by age, and when much of the journal waits; ticks
+//! move time. All is done by the caller, in the order of the records.
+
+use crate::block::read::{Block, InBlock};
+use crate::block::write::Known;
+use crate::compact;
+use crate::config::RollupConfig;
+use crate::flush::{self, Flush};
+use crate::intake::Intake;
+use crate::live::Frozen;
+use crate::manifest::{CommitError, Manifest};
+use crate::store::Store;
+use logweir_base::dir::SharedDir;
+use logweir_base::entry::{Entry, EntryBody, Follower, FollowerError};
+use logweir_base::ids::{JournalId, Position, SourceId};
+use logweir_base::metric::LabelsRef;
+use logweir_base::time::Timestamp;
+use std::io;
+use std::sync::Arc;
+
+/// Text of log records is compressed in the journal; it holds back about so much less.
+const TEXT_COMPRESSION: u64 = 8;
+
+/// The metrics store's writing side.
+pub struct Rollup {
+    store: Store,
+    manifest: Manifest,
+    /// Writing has failed and is put off until the next tick.
+    flush_failed: bool,
+    /// Merging has failed and is put off until points could be written.
+    merge_failed: bool,
+}
+
+impl Rollup {
+    /// Opens the store in `dir`, which belongs to `journal`. Errors: another journal's store, a format of another version, I/O.
+    pub fn open(dir: SharedDir, journal: JournalId, config: RollupConfig) -> io::Result<Self> {
+        let (manifest, notes) = Manifest::open(dir.clone(), journal)?;
+        let store = Store::open(dir, &manifest, notes, config)?;
+        Ok(Self { store, manifest, flush_failed: false, merge_failed: false })
+    }
+
+    /// The reading side.
+    pub fn store(&self) -> Store {
+        self.store.clone()
+    }
+
+    /// To take points of a record that was received at a time from a source; `None` are the HTTP receivers.
+    pub fn intake(&mut self, received: Timestamp, source: Option<SourceId>) -> Intake<'_> {
+        self.store.intake(received, source)
+    }
+
+    /// Takes a record of samples: what [`Follower::apply`] does with one. Skips what is not above the applied position.
+    pub fn apply_samples(
+        &mut self,
+        position: Position,
+        received: Timestamp,
+        source: Option<SourceId>,
+        bytes: &[u8],
+    ) -> Result<(), FollowerError> {
+        self.check()?;
+        if position <= self.store.applied() {
+            return Ok(());
+        }
+        self.make_room()?;
+        self.intake(received, source).take_samples(bytes);
+        self.advance(position, received, bytes.len() as u64);
+        Ok(())
+    }
+
+    /// Writes all points to files, and commits the position.
+    pub fn flush(&mut self) -> io::Result<()> {
+        loop {
+            let shared = self.store.0.clone();
+            let (frozen, is_last) = {
+                let mut live = shared.live();
+                match live.frozen.clone() {
+                    Some(frozen) => (frozen, false),
+                    None if live.committed.unwrap_or_default() == live.applied => return Ok(()),
+                    None => (live.freeze(), true),
+                }
+            };
+            self.write(&frozen)?;
+            if is_last {
+                return Ok(());
+            }
+        }
+    }
+
+    fn write(&mut self, frozen: &Frozen) -> io::Result<()> {
+        let shared = self.store.0.clone();
+        let known = self.manifest.known();
+        let (after, next) = (known.position.unwrap_or_default(), known.next);
+        let flush = Flush { dir: shared.dir.as_ref(), journal: shared.journal, after, next };
+        let mut blocks = Vec::new();
+        for (info, ids) in flush::write(frozen, &flush)? {
+            let mut ids = ids.into_iter();
+            let id_of = |_: &Known<LabelsRef<'_>>, _: InBlock| ids.next().expect("as many as were written");
+            blocks.push(Arc::new(Block::open(shared.dir.clone(), &info.name, id_of)?));
+        }
+        self.commit_blocks(blocks, &[], Some(frozen.to))?;
+        shared.live().counters.flushes += 1;
+        Ok(())
+    }
+
+    /// Commits to the manifest and then changes what queries see. A failed sync ends everything.
+    pub(crate) fn commit_blocks(
+        &mut self,
+        add: Vec<Arc<Block>>,
+        remove: &[String],
+        position: Option<Position>,
+    ) -> io::Result<()> {
+        let shared = self.store.0.clone();
+        let to = position.or(self.manifest.known().position).unwrap_or_default();
+        let infos: Vec<_> = add.iter().map(|block| block.info.clone()).collect();
+        let now = shared.live().now;
+        let committed = self.manifest.commit(infos, remove, to, now);
+        let mut live = shared.live();
+        if let Err(e) = committed {
+            let (CommitError::Retry(e) | CommitError::Fatal(e)) = match e {
+                CommitError::Fatal(e) => {
+                    live.fatal = Some(format!("manifest: {e}"));
+                    CommitError::Fatal(e)
+                }
+                retry => retry,
+            };
+            return Err(e);
+        }
+        if position.is_some() {
+            live.frozen = None;
+            live.committed = Some(to);
+        }
+        live.replace(add, remove);
+        drop(live);
+        for name in remove {
+            // One that stays is removed at the next start.
+            let _ = shared.dir.remove(name);
+        }
+        Ok(())
+    }
+
+    fn try_flush(&mut self) {
+        if self.flush_failed {
+            return;
+        }
+        match self.flush() {
+            Ok(()) => self.merge_failed = false,
+            Err(e) => {
+                self.flush_failed = true;
+                self.report(&e);
+            }
+        }
+    }
+
+    fn report(&self, e: &io::Error) {
+        let mut live = self.store.0.live();
+        live.counters.failures += 1;
+        live.counters.report(e.to_string());
+    }
+
+    fn is_full(&self) -> bool {
+        let (live, config) = (self.store.0.live(), &self.store.0.config);
+        let frozen = live.frozen.as_ref().map_or(0, |frozen| frozen.bytes);
+        live.head_bytes + frozen >= config.head_bytes_max || live.journal_bytes >= config.journal_bytes_max
+    }
+
+    fn is_old(&self) -> bool {
+        let (live, config) = (self.store.0.live(), &self.store.0.config);
+        live.frozen.is_some()
+            || live.head_since.is_some_and(|since| live.now.since(since) >= config.flush_age)
+    }
+
+    fn tick(&mut self, now: Timestamp) {
+        self.store.0.live().now = now;
+        self.flush_failed = false;
+        if self.is_old() {
+            self.try_flush();
+            let mut live = self.store.0.live();
+            if live.frozen.is_none() {
+                live.retire(&self.store.0.config);
+            }
+        }
+        if !self.merge_failed
+            && let Err(e) = compact::work(self)
+        {
+            self.merge_failed = true;
+            self.report(&e);
+        }
+    }
+
+    fn check(&self) -> Result<(), FollowerError> {
+        match &self.store.0.live().fatal {
+            Some(reason) => Err(self.error(reason)),
+            None => Ok(()),
+        }
+    }
+
+    fn error(&self, reason: &str) -> FollowerError {
+        FollowerError { at: self.store.0.dir.describe(), reason: reason.to_owned() }
+    }
+
+    /// Makes room before more is taken; an error when there is none.
+    fn make_room(&mut self) -> Result<(), FollowerError> {
+        if !self.is_full() {
+            return Ok(());
+        }
+        self.try_flush();
+        self.check()?;
+        let live = self.store.0.live();
+        let frozen = live.frozen.as_ref().map_or(0, |frozen| frozen.bytes);
+        if live.head_bytes + frozen < 2 * self.store.0.config.head_bytes_max {
+            return Ok(());
+        }
+        drop(live);
+        Err(self.error("memory for points is full and no file can be written"))
+    }
+}
+
+impl Follower for Rollup {
+    fn name(&self) -> &str {
+        "rollup"
+    }
+
+    fn committed(&self) -> Option<(JournalId, Position)> {
+        self.store.committed().map(|position| (self.store.0.journal, position))
+    }
+
+    /// Skips what is not above the applied position.
+    fn apply(&mut self, entry: &Arc<Entry>) -> Result<(), FollowerError> {
+        self.check()?;
+        if entry.position <= self.store.applied() {
+            return Ok(());
+        }
+        self.make_room()?;
+        let text = match &entry.body {
+            EntryBody::Records(batch) => batch.text.len() as u64 / TEXT_COMPRESSION,
+            _ => 0,
+        };
+        self.advance(entry.position, entry.received, text);
+        if let EntryBody::Tick(now) = entry.body {
+            self.tick(now);
+        }
+        self.check()
+    }
+
+    fn commit(&mut self) -> Result<Position, FollowerError> {
+        self.check()?;
+        Ok(self.store.committed().unwrap_or_default())
+    }
+}
+
+impl Rollup {
+    /// All up to `position` has been taken.
+    fn advance(&mut self, position: Position, received: Timestamp, journal_bytes: u64) {
+        let mut live = self.store.0.live();
+        live.applied = position;
+        live.journal_bytes += journal_bytes;
+        live.head_since.get_or_insert(received);
+        drop(live);
+        self.store.0.applied.notify_all();
+    }
+
+    pub(crate) fn shared(&self) -> Arc<crate::store::Shared> {
+        self.store.0.clone()
+    }
+
+    pub(crate) fn next_file(&self) -> u64 {
+        self.manifest.known().next
+    }
+}
+
+impl Drop for Rollup {
+    /// Writes what is in memory, so that the next start need not read it from the journal again; if that fails, it does.
+    fn drop(&mut self) {
+        let is_well = {
+            let mut live = self.store.0.live();
+            live.stopping = true;
+            live.fatal.is_none()
+        };
+        self.store.0.applied.notify_all();
+        if is_well {
+            let _ = self.flush();
+        }
+    }
+}
