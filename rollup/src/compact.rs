@@ -9,7 +9,6 @@ use crate::block::read::{Block, InBlock};
 use crate::block::write::{BlockWriter, Head, Known};
 use crate::gather::{Ask, GatherError, Gathered, NOT_WANTED, gather};
 use crate::level::Level;
-use crate::live::Live;
 use crate::manifest::file_name;
 use crate::rollup::Rollup;
 use crate::window;
@@ -38,17 +37,38 @@ struct Job {
     to: Option<Level>,
 }
 
+/// Why work was not done.
+pub(crate) struct Failure {
+    /// The block that could not be read.
+    pub(crate) block: Option<String>,
+    pub(crate) error: io::Error,
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self { block: None, error }
+    }
+}
+
+fn of_block(block: &Block, e: io::Error) -> Failure {
+    let name = block.info.name.clone();
+    Failure { error: io::Error::new(e.kind(), format!("{name}: {e}")), block: Some(name) }
+}
+
 /// Does the next piece of work if there is one.
-pub(crate) fn work(rollup: &mut Rollup) -> io::Result<()> {
+pub(crate) fn work(rollup: &mut Rollup) -> Result<(), Failure> {
     let shared = rollup.shared();
     let job = {
         let live = shared.live();
+        let blocks: Vec<_> =
+            live.blocks.iter().filter(|block| !rollup.is_damaged(&block.info.name)).cloned().collect();
         let next = |level| shared.config.next(level);
         let is_old = |info: &BlockInfo| {
             let end = info.partition.saturating_add(info.level.partition_ms());
             end.saturating_add(shared.config.kept_ms(info.level)) <= live.now.0 / MS
         };
-        old_partition(&live.blocks, is_old, next).or_else(|| merge_group(&live, shared.config.merge_points_max))
+        old_partition(&blocks, is_old, next)
+            .or_else(|| merge_group(&blocks, live.now.0 / MS, shared.config.merge_points_max))
     };
     let Some(job) = job else {
         return Ok(());
@@ -76,20 +96,21 @@ fn old_partition(
     next: impl Fn(Level) -> Option<Level>,
 ) -> Option<Job> {
     let key = |block: &&Arc<Block>| (block.info.level, block.info.partition);
-    let (level, partition) = blocks.iter().filter(|block| is_old(&block.info)).map(|block| key(&block)).min()?;
+    let (level, partition) =
+        blocks.iter().filter(|block| is_old(&block.info)).map(|block| key(&block)).min()?;
     let blocks = blocks.iter().filter(|block| key(block) == (level, partition)).cloned().collect();
     Some(Job { blocks, to: next(level) })
 }
 
 /// Blocks that are worth merging.
-fn merge_group(live: &Live, points_max: u64) -> Option<Job> {
+fn merge_group(blocks: &[Arc<Block>], now: i64, points_max: u64) -> Option<Job> {
     let mut partitions: BTreeMap<(Level, i64), Vec<Arc<Block>>> = BTreeMap::new();
-    for block in &live.blocks {
+    for block in blocks {
         partitions.entry((block.info.level, block.info.partition)).or_default().push(block.clone());
     }
     for ((level, partition), mut blocks) in partitions {
         blocks.sort_by_key(|block| block.info.to);
-        let settled = partition.saturating_add(level.partition_ms() + SETTLED_MS) <= live.now.0 / MS;
+        let settled = partition.saturating_add(level.partition_ms() + SETTLED_MS) <= now;
         let group = if settled && is_scattered(&blocks) { Some(blocks.as_slice()) } else { tier_of(&blocks) };
         let fits = |group: &&[Arc<Block>]| group.iter().map(|it| it.info.points).sum::<u64>() <= points_max;
         if let Some(group) = group.filter(fits) {
@@ -132,11 +153,11 @@ struct Merge<'a> {
 }
 
 impl<'a> Merge<'a> {
-    fn new(rollup: &'a Rollup, job: &'a Job, to: Level) -> io::Result<Self> {
+    fn new(rollup: &'a Rollup, job: &'a Job, to: Level) -> Result<Self, Failure> {
         let from = job.blocks[0].info.level;
         let mut all: HashMap<u32, Known> = HashMap::new();
         for block in &job.blocks {
-            for (&id, known) in block.ids.iter().zip(block.series()?) {
+            for (&id, known) in block.ids.iter().zip(block.series().map_err(|e| of_block(block, e))?) {
                 match all.get_mut(&id) {
                     Some(there) if there.state_of > known.state_of => {}
                     Some(there) => *there = known,
@@ -158,7 +179,7 @@ impl<'a> Merge<'a> {
     }
 
     /// The last values of the partition before, which has taken this step already.
-    fn find_before(&mut self) -> io::Result<()> {
+    fn find_before(&mut self) -> Result<(), Failure> {
         let blocks = self.rollup.shared().live().blocks.clone();
         let to = self.blocks[0].info.partition;
         for places in self.batches(BATCH_POINTS as usize / 64) {
@@ -183,28 +204,28 @@ impl<'a> Merge<'a> {
         level: Level,
         places: std::ops::Range<usize>,
         (after, to): (i64, i64),
-    ) -> io::Result<Gathered> {
+    ) -> Result<Gathered, Failure> {
         let ids = &self.ids[places];
         let highest = ids.iter().max().map_or(0, |&id| id as usize + 1);
         let mut wanted = vec![NOT_WANTED; highest];
         ids.iter().zip(0..).for_each(|(&id, place)| wanted[id as usize] = place);
         let ask = Ask { after, to, wanted: &wanted, count: ids.len(), points_max: u64::MAX };
         gather(blocks, level, &ask).map_err(|e| match e {
-            GatherError::TooMuch => io::ErrorKind::QuotaExceeded.into(),
-            GatherError::Block(name, e) => io::Error::new(e.kind(), format!("{name}: {e}")),
+            GatherError::TooMuch => io::Error::from(io::ErrorKind::QuotaExceeded).into(),
+            GatherError::Block(name, e) => {
+                Failure { error: io::Error::new(e.kind(), format!("{name}: {e}")), block: Some(name) }
+            }
         })
     }
 
     /// Writes the block. Returns also how many samples were there twice, the same and others.
-    fn write(mut self) -> io::Result<(Arc<Block>, (u64, u64))> {
+    fn write(mut self) -> Result<(Arc<Block>, (u64, u64)), Failure> {
         let shared = self.rollup.shared();
         let infos = || self.blocks.iter().map(|block| &block.info);
         let (first, last) = (infos().map(|it| it.first).min(), infos().map(|it| it.last).max());
         let step = self.to.step_ms().max(1);
-        let (first, last) = (
-            window::end_of(first.unwrap_or_default(), step),
-            window::end_of(last.unwrap_or_default(), step),
-        );
+        let (first, last) =
+            (window::end_of(first.unwrap_or_default(), step), window::end_of(last.unwrap_or_default(), step));
         let head = Head {
             journal: shared.journal,
             level: self.to,
@@ -239,7 +260,12 @@ impl<'a> Merge<'a> {
             .collect()
     }
 
-    fn write_stripe(&mut self, writer: &mut BlockWriter<'_>, start: i64, series: usize) -> io::Result<()> {
+    fn write_stripe(
+        &mut self,
+        writer: &mut BlockWriter<'_>,
+        start: i64,
+        series: usize,
+    ) -> Result<(), Failure> {
         let end = start.saturating_add(self.to.stripe_ms());
         writer.begin(start);
         for places in self.batches(series) {
@@ -253,7 +279,7 @@ impl<'a> Merge<'a> {
                 }
             }
         }
-        writer.end()
+        Ok(writer.end()?)
     }
 
     /// Points as the level they go to has them.

@@ -34,8 +34,10 @@ pub(crate) struct Live {
     pub(crate) head_since: Option<Timestamp>,
     /// What is being written to files, or could not be.
     pub(crate) frozen: Option<Arc<Frozen>>,
-    /// In the order in which they were committed.
+    /// By the last position they have: of two samples of one partition at one time the first came first.
     pub(crate) blocks: Vec<Arc<Block>>,
+    /// Named by the manifest, and not to be read.
+    pub(crate) unreadable: Vec<String>,
     pub(crate) applied: Position,
     pub(crate) committed: Option<Position>,
     /// The latest tick.
@@ -121,6 +123,8 @@ impl Live {
             block.ids.iter().for_each(|&id| self.registry.get_mut(id).blocks -= 1);
         }
         self.blocks.extend(add);
+        self.blocks.sort_by_key(|block| block.info.to);
+        gone.iter().for_each(|block| block.set_removed());
         if !gone.is_empty() {
             self.registry.sweep();
         }

@@ -207,6 +207,7 @@ impl Contents {
         known.next = known.next.max(number_of(name) + 1);
         known.blocks.retain(|block| !meta.inputs.contains(&block.name));
         known.blocks.push(BlockInfo { name: name.to_owned(), ..meta.info });
+        self.removed.extend(meta.inputs);
         self.journal = Some(meta.journal);
     }
 }
@@ -294,21 +295,32 @@ fn complete(dir: &SharedDir, contents: &mut Contents, notes: &mut Vec<String>) -
             contents.take(meta.clone(), name);
         }
     }
-    contents.known.blocks.retain(|block| names.contains(&block.name));
-    let made: Vec<_> = unknown.iter().filter(|(_, meta)| meta.inputs.is_empty()).collect();
+    let missing = contents.known.blocks.extract_if(.., |block| !names.contains(&block.name));
+    notes.extend(missing.map(|block| format!("{} is gone", block.name)));
+    take_made(contents, &unknown);
+    if contents.known.position.is_some() {
+        notes.push("the manifest was torn or lost and has been completed from the block files".to_owned());
+    }
+    Ok(())
+}
+
+/// Takes blocks that were made of the journal: those up to the known position, and then whole flushes that go on there.
+fn take_made(contents: &mut Contents, unknown: &BTreeMap<String, Meta>) {
+    let is_made = |name: &str, meta: &Meta| meta.inputs.is_empty() && !contents.removed.contains(name);
+    let made: Vec<_> = unknown.iter().filter(|(name, meta)| is_made(name, meta)).collect();
+    let at = contents.known.position.unwrap_or_default();
+    for (name, meta) in made.iter().filter(|(_, meta)| meta.info.to <= at) {
+        contents.take((*meta).clone(), name);
+    }
     loop {
         let at = contents.known.position.unwrap_or_default();
         let next: Vec<_> =
             made.iter().filter(|(_, meta)| meta.info.after == at && meta.info.to > at).collect();
         if next.is_empty() || next.len() as u64 != next[0].1.files {
-            break;
+            return;
         }
         next.iter().for_each(|(name, meta)| contents.take((*meta).clone(), name));
     }
-    if contents.known.position.is_some() {
-        notes.push("the manifest was torn or lost and has been completed from the block files".to_owned());
-    }
-    Ok(())
 }
 
 /// The readable block files that are not known; others are set aside.

@@ -50,6 +50,7 @@ struct Snapshot {
     hits: Vec<Hit>,
     blocks: Vec<Arc<Block>>,
     places: usize,
+    unreadable: usize,
 }
 
 /// The series that pass all matchers.
@@ -129,7 +130,12 @@ fn snapshot(live: &Live, matchers: &[Matcher], span: Span) -> Snapshot {
         let (labels, totals) = (labels.clone(), state.totals);
         Hit { id, labels, form: *form, kind: *kind, views, totals, frozen: of_frozen, head: of_head }
     });
-    Snapshot { hits: hits.collect(), blocks: live.blocks.clone(), places: live.registry.places() }
+    Snapshot {
+        hits: hits.collect(),
+        blocks: live.blocks.clone(),
+        places: live.registry.places(),
+        unreadable: live.unreadable.len(),
+    }
 }
 
 impl Frozen {
@@ -141,8 +147,13 @@ impl Frozen {
 /// Answers a selection.
 pub(crate) fn select(store: &Store, matchers: &[Matcher], span: Span) -> Result<Answer, SelectError> {
     let shared = &store.0;
-    let Snapshot { hits, blocks, places } = snapshot(&shared.live(), matchers, span);
+    let Snapshot { hits, blocks, places, unreadable } = snapshot(&shared.live(), matchers, span);
     let mut answer = Answer::default();
+    if unreadable > 0 {
+        answer
+            .warnings
+            .push(format!("{unreadable} files could not be read when the store was opened: see its status"));
+    }
     let (plain, windows): (Vec<_>, Vec<_>) = hits.into_iter().partition(|hit| hit.form == Form::Samples);
     for mut hits in [plain, windows] {
         let Some(finest) = hits.first().map(|hit| finest(hit.form)) else { continue };

@@ -15,6 +15,7 @@ use logweir_base::entry::{Entry, EntryBody, Follower, FollowerError};
 use logweir_base::ids::{JournalId, Position, SourceId};
 use logweir_base::metric::LabelsRef;
 use logweir_base::time::Timestamp;
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
@@ -29,6 +30,8 @@ pub struct Rollup {
     flush_failed: bool,
     /// Merging has failed and is put off until points could be written.
     merge_failed: bool,
+    /// Blocks that could not be read when they were to be merged: their neighbours shall not wait for them.
+    damaged: BTreeSet<String>,
 }
 
 impl Rollup {
@@ -36,7 +39,7 @@ impl Rollup {
     pub fn open(dir: SharedDir, journal: JournalId, config: RollupConfig) -> io::Result<Self> {
         let (manifest, notes) = Manifest::open(dir.clone(), journal)?;
         let store = Store::open(dir, &manifest, notes, config)?;
-        Ok(Self { store, manifest, flush_failed: false, merge_failed: false })
+        Ok(Self { store, manifest, flush_failed: false, merge_failed: false, damaged: BTreeSet::new() })
     }
 
     /// The reading side.
@@ -130,11 +133,6 @@ impl Rollup {
             live.committed = Some(to);
         }
         live.replace(add, remove);
-        drop(live);
-        for name in remove {
-            // One that stays is removed at the next start.
-            let _ = shared.dir.remove(name);
-        }
         Ok(())
     }
 
@@ -179,11 +177,18 @@ impl Rollup {
                 live.retire(&self.store.0.config);
             }
         }
-        if !self.merge_failed
-            && let Err(e) = compact::work(self)
-        {
-            self.merge_failed = true;
-            self.report(&e);
+        if self.merge_failed {
+            return;
+        }
+        if let Err(e) = compact::work(self) {
+            match e.block {
+                // What cannot be read today cannot be read tomorrow.
+                Some(name) if e.error.kind() == io::ErrorKind::InvalidData => {
+                    self.damaged.insert(name);
+                }
+                _ => self.merge_failed = true,
+            }
+            self.report(&e.error);
         }
     }
 
@@ -261,6 +266,10 @@ impl Rollup {
 
     pub(crate) fn shared(&self) -> Arc<crate::store::Shared> {
         self.store.0.clone()
+    }
+
+    pub(crate) fn is_damaged(&self, name: &str) -> bool {
+        self.damaged.contains(name)
     }
 
     pub(crate) fn next_file(&self) -> u64 {

@@ -51,9 +51,13 @@ impl Store {
                     live.blocks.push(Arc::new(block));
                 }
                 Err(e) if e.kind() == io::ErrorKind::Unsupported => return Err(e),
-                Err(e) => live.counters.report(format!("{}/{}: {e}", dir.describe(), info.name)),
+                Err(e) => {
+                    live.counters.report(format!("{}/{}: {e}", dir.describe(), info.name));
+                    live.unreadable.push(info.name.clone());
+                }
             }
         }
+        live.blocks.sort_by_key(|block| block.info.to);
         (live.committed, live.now) = (known.position, known.now);
         live.applied = known.position.unwrap_or_default();
         live.revive(&config);

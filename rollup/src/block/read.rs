@@ -12,6 +12,7 @@ use logweir_base::metric::{Histogram, Kind, LabelsRef};
 use logweir_base::varint;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Neighbouring pages are read together up to so many bytes.
 const READ_BYTES: usize = 1 << 20;
@@ -25,6 +26,17 @@ pub(crate) struct Block {
     pub(crate) ids: Vec<u32>,
     /// By place in its table: what the series is and adds up to.
     pub(crate) rows: Vec<InBlock>,
+    removed: AtomicBool,
+}
+
+impl Drop for Block {
+    /// The last reader of a block that the manifest does not name any more removes its file.
+    fn drop(&mut self) {
+        if self.removed.load(Ordering::Relaxed) {
+            // One that stays is removed at the next start.
+            let _ = self.dir.remove(&self.info.name);
+        }
+    }
 }
 
 /// What is kept in memory of a series in a block.
@@ -92,7 +104,12 @@ impl Block {
             ids.push(id_of(known, row));
             rows.push(row);
         })?;
-        Ok(Self { info, meta, dir, ids, rows })
+        Ok(Self { info, meta, dir, ids, rows, removed: AtomicBool::new(false) })
+    }
+
+    /// The manifest does not name it any more.
+    pub(crate) fn set_removed(&self) {
+        self.removed.store(true, Ordering::Relaxed);
     }
 
     /// All series of its table, again.

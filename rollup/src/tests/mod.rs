@@ -1,6 +1,8 @@
 //! What the tests of the whole store share: records of samples, and the model that answers are compared with.
 
+mod crash;
 mod model;
+mod rest;
 
 use crate::select::{MatchOp, Matcher, SeriesPoints, Source, Span};
 use crate::{Rollup, RollupConfig, Store};

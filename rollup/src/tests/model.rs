@@ -93,7 +93,8 @@ fn what_comes_is_shown_from_memory_files_and_after_reopening() {
         let mut expected = Model::of(&journal).all;
         let mut rollup = open(&dir, &tiny());
         apply(&mut rollup, &journal);
-        assert!(rollup.store().status().flushes > 20);
+        let status = rollup.store().status();
+        assert!(status.flushes > 20 && status.merges > 5, "{status:?}");
         let names = ["g", "d", "s", "h"];
         let mut look = |rollup: &Rollup, context: &str| {
             for name in names {
