@@ -20,6 +20,8 @@ use std::sync::Arc;
 
 /// Neighbours of about one size that are merged.
 const MERGE_COUNT: usize = 8;
+/// Blocks that are merged at a time, but for a partition that is settled.
+const MERGE_MAX: usize = 64;
 /// Each so many times larger is the next size.
 const TIER_BITS: u32 = 3;
 /// Points that are decoded at a time.
@@ -111,9 +113,9 @@ fn merge_group(blocks: &[Arc<Block>], now: i64, points_max: u64) -> Option<Job> 
     for ((level, partition), mut blocks) in partitions {
         blocks.sort_by_key(|block| block.info.to);
         let settled = partition.saturating_add(level.partition_ms() + SETTLED_MS) <= now;
-        let group = if settled && is_scattered(&blocks) { Some(blocks.as_slice()) } else { tier_of(&blocks) };
         let fits = |group: &&[Arc<Block>]| group.iter().map(|it| it.info.points).sum::<u64>() <= points_max;
-        if let Some(group) = group.filter(fits) {
+        let whole = Some(blocks.as_slice()).filter(|blocks| settled && is_scattered(blocks)).filter(fits);
+        if let Some(group) = whole.or_else(|| tier_of(&blocks).filter(fits)) {
             return Some(Job { blocks: group.to_vec(), to: Some(level) });
         }
     }
@@ -126,7 +128,7 @@ fn is_scattered(blocks: &[Arc<Block>]) -> bool {
     blocks.len() > 1 && blocks.iter().all(|block| block.info.points <= all - all / 8)
 }
 
-/// The first neighbours that are all small, of the smallest size of which there are enough.
+/// The first neighbours that are all small, of the smallest size of which there are enough; of more than [`MERGE_MAX`] the first.
 fn tier_of(blocks: &[Arc<Block>]) -> Option<&[Arc<Block>]> {
     let tier = |block: &Arc<Block>| (64 - block.info.points.leading_zeros()) / TIER_BITS;
     let tiers: HashSet<u32> = blocks.iter().map(tier).collect();
@@ -134,7 +136,9 @@ fn tier_of(blocks: &[Arc<Block>]) -> Option<&[Arc<Block>]> {
     tiers.sort_unstable();
     tiers.into_iter().find_map(|largest| {
         let mut runs = blocks.chunk_by(|a, b| tier(a).max(tier(b)) <= largest);
-        runs.find(|run| run.len() >= MERGE_COUNT && run.iter().all(|block| tier(block) <= largest))
+        let run =
+            runs.find(|run| run.len() >= MERGE_COUNT && run.iter().all(|block| tier(block) <= largest))?;
+        Some(&run[..run.len().min(MERGE_MAX)])
     })
 }
 

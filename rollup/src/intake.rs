@@ -306,13 +306,13 @@ impl<'a> Intake<'a> {
         let was_empty = series.head.is_empty();
         let Head::Samples(points, late) = &mut series.head else { return };
         let at = points.binary_search_by_key(&time, |point| point.0);
-        let there = at.ok().map(|at| points[at].1).or_else(|| late.as_ref()?.get(&time).copied());
+        let there = at.ok().map(|at| points[at].1).or_else(|| late.get(&time).copied());
         let counts = &mut live.counters.points;
         match there {
             Some(there) if there.to_bits() == value.to_bits() => counts.duplicates += 1,
             Some(_) => counts.conflicts += 1,
             None => {
-                late.get_or_insert_default().insert(time, value);
+                late.insert(time, value);
                 live.head_bytes += LATE_BYTES;
                 counts.late += 1;
                 counts.taken += 1;

@@ -173,7 +173,7 @@ impl Head {
         match self {
             Self::Samples(points, late) => {
                 let (mut times, mut values): (Vec<_>, Vec<_>) = points.into_iter().unzip();
-                for (time, value) in late.into_iter().flat_map(|late| *late) {
+                for (time, value) in late {
                     times.push(time);
                     values.push(value);
                 }
@@ -191,8 +191,7 @@ impl Head {
                 let from = points.partition_point(|it| it.0 <= after);
                 let until = points.partition_point(|it| it.0 <= to).max(from);
                 let (mut times, mut values): (Vec<_>, Vec<_>) = points[from..until].iter().copied().unzip();
-                let late = late.iter().flat_map(|late| late.iter());
-                for (&time, &value) in late.filter(|(time, _)| **time > after && **time <= to) {
+                for (&time, &value) in late.iter().filter(|(time, _)| **time > after && **time <= to) {
                     times.push(time);
                     values.push(value);
                 }

@@ -124,7 +124,8 @@ fn snapshot(live: &Live, matchers: &[Matcher], span: Span) -> Snapshot {
     let after = span.start.saturating_sub(WINDOWS_LOOKBACK_MS + Level::Windows1h.step_ms());
     let frozen = live.frozen.as_deref();
     let hits = matching(live, matchers).into_iter().map(|(id, series, views)| {
-        let of_frozen = frozen.and_then(|frozen| frozen.series_of(id)).map(|it| it.points.clone());
+        let of_frozen =
+            frozen.and_then(|frozen| frozen.series_of(id)).map(|it| it.points.copy(after, span.end));
         let of_head = (!series.head.is_empty()).then(|| series.head.copy(after, span.end));
         let Series { labels, form, kind, state, .. } = series;
         let (labels, totals) = (labels.clone(), state.totals);

@@ -62,19 +62,23 @@ pub(crate) struct Cumulative {
 #[derive(Debug)]
 pub(crate) enum Head {
     /// As they come, ascending, and those that came too late for that: of no time that is there already.
-    Samples(Vec<(i64, f64)>, Option<Box<BTreeMap<i64, f64>>>),
+    Samples(Vec<(i64, f64)>, BTreeMap<i64, f64>),
     /// By end.
     Rows(BTreeMap<i64, Row>),
 }
 
 impl Head {
     pub(crate) fn of(form: Form) -> Self {
-        if form == Form::Samples { Self::Samples(Vec::new(), None) } else { Self::Rows(BTreeMap::new()) }
+        if form == Form::Samples {
+            Self::Samples(Vec::new(), BTreeMap::new())
+        } else {
+            Self::Rows(BTreeMap::new())
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         match self {
-            Self::Samples(points, late) => points.is_empty() && late.is_none(),
+            Self::Samples(points, late) => points.is_empty() && late.is_empty(),
             Self::Rows(rows) => rows.is_empty(),
         }
     }

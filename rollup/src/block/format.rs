@@ -147,7 +147,11 @@ impl Meta {
             return Err(damaged("its last bytes are not those of a block"));
         }
         let at = u64::from_le_bytes(footer[..8].try_into().expect("eight bytes"));
-        let bytes = read_exact_at(file, at, u32_at(&footer, 8) as usize)?;
+        let bytes = u32_at(&footer, 8);
+        if at.saturating_add(u64::from(bytes)) > len {
+            return Err(damaged("it is shorter than it says"));
+        }
+        let bytes = read_exact_at(file, at, bytes as usize)?;
         if crc32c::crc32c(&bytes) != u32_at(&footer, 12) {
             return Err(damaged("what it says of itself does not match its checksum"));
         }

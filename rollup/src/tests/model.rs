@@ -2,6 +2,8 @@
 //! merged, reopened.
 
 use super::*;
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
 
 /// What must be shown.
 #[derive(Default)]
@@ -11,7 +13,7 @@ pub(super) struct Model {
 }
 
 impl Model {
-    pub(super) fn of(journal: &Journal) -> Self {
+    pub(super) fn of(journal: &[(i64, Record)]) -> Self {
         let mut model = Self::default();
         for (_, record) in journal {
             if let Record::Samples(series) = record {
@@ -86,33 +88,50 @@ pub(super) fn journal(seed: u64, minutes: i64) -> Journal {
     journal
 }
 
-#[test]
-fn what_comes_is_shown_from_memory_files_and_after_reopening() {
-    for seed in 0..6 {
-        let (dir, journal) = (SimDir::new(), journal(seed, 90));
-        let mut expected = Model::of(&journal).all;
-        let mut rollup = open(&dir, &tiny());
-        apply(&mut rollup, &journal);
-        let status = rollup.store().status();
-        assert!(status.flushes > 20 && status.merges > 5, "{status:?}");
-        let names = ["g", "d", "s", "h"];
-        let mut look = |rollup: &Rollup, context: &str| {
-            for name in names {
-                let found = shown(&rollup.store(), &named(name), ALL);
-                expected.retain(|_, it| *it != Shown::default());
-                let wanted: BTreeMap<_, _> = expected
-                    .iter()
-                    .filter(|(labels, _)| labels.starts_with(name))
-                    .map(|(k, v)| (k.clone(), v.clone()))
-                    .collect();
-                assert_eq!(found, wanted, "{context}, seed {seed}");
+/// What the store must show for each name.
+fn compare(rollup: &Rollup, expected: &BTreeMap<String, Shown>) -> Result<(), TestCaseError> {
+    for name in ["g", "d", "s", "h"] {
+        let found = shown(&rollup.store(), &named(name), ALL);
+        let mut wanted = expected.clone();
+        wanted.retain(|labels, it| *it != Shown::default() && labels.starts_with(name));
+        prop_assert_eq!(found, wanted);
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// In memory, in files, merged, reopened at any time, and with records that come again.
+    #[test]
+    fn what_comes_is_shown(
+        seed: u64,
+        minutes in 1i64..90,
+        flush_seconds in prop::sample::select(vec![1u64, 60, 300, 3600]),
+        reopen_each in 1usize..200,
+        ends in any::<bool>(),
+    ) {
+        let (dir, journal) = (SimDir::new(), journal(seed, minutes));
+        let config = RollupConfig { flush_age: Duration::from_secs(flush_seconds), ..tiny() };
+        let mut rollup = open(&dir, &config);
+        for (at, (received, record)) in journal.iter().enumerate() {
+            apply_one(&mut rollup, at as u64 + 1, *received, record).expect("applies");
+            if at % reopen_each == reopen_each - 1 {
+                drop(rollup);
+                rollup = open(&dir, &config);
+                let before = at.saturating_sub(3);
+                apply_one(&mut rollup, before as u64 + 1, journal[before].0, &journal[before].1).expect("skips");
+                let model = Model::of(&journal[..=at]);
+                compare(&rollup, &model.all)?;
             }
-        };
-        look(&rollup, "as applied");
-        drop(rollup);
-        let mut rollup = open(&dir, &tiny());
-        look(&rollup, "reopened");
-        apply(&mut rollup, &journal);
-        look(&rollup, "applied again");
+        }
+        if ends {
+            // All partitions are settled, and merged into one block each.
+            for n in 0..40 {
+                let position = rollup.store().applied().0 + 1;
+                apply_one(&mut rollup, position, START + 2 * DAY + 2 * HOUR + n * 10_000, &Record::Tick).expect("ticks");
+            }
+        }
+        compare(&rollup, &Model::of(&journal).all)?;
     }
 }

@@ -411,3 +411,69 @@ fn d15_the_store_of_another_journal_is_refused() {
     let error = Rollup::open(shared(&dir), JournalId([8; 16]), tiny()).err().expect("refused");
     assert!(error.to_string().contains("belongs to journal"), "{error}");
 }
+
+/// At rest a sample takes two bytes at most: half of the series grow by random whole numbers, a third have two decimals, the rest
+/// stand still; each target's are scraped together, some ms late or early.
+#[test]
+fn a_sample_takes_two_bytes_at_most() {
+    let dir = SimDir::new();
+    let mut rollup = open(&dir, &RollupConfig::default());
+    let (targets, of_target) = (6, 60);
+    let mut values = vec![0.0f64; targets * of_target];
+    let mut state = 1u64;
+    let mut dice = |below: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    for step in 0..24 * 240 {
+        let now = START + step * 15_000;
+        let mut record = Vec::new();
+        for (at, value) in values.iter_mut().enumerate() {
+            let time = now + (at / of_target) as i64 * 1_700 + step * 7_919 % 5;
+            *value = match at % 6 {
+                0..3 => *value + dice(100) as f64,
+                3 | 4 => ((*value * 100.0).round() + dice(1001) as f64 - 500.0).abs() / 100.0,
+                _ => at as f64,
+            };
+            let kind = if at % 6 < 3 { Kind::Counter } else { Kind::Gauge };
+            record.push((kind, labels("some_metric_total", at as u64), vec![number(0, time, *value)]));
+        }
+        let position = rollup.store().applied().0 + 1;
+        apply_one(&mut rollup, position, now, &Record::Samples(record)).expect("applies");
+        tick(&mut rollup, now + 1);
+    }
+    let bytes_of = |rollup: &Rollup| {
+        let status = rollup.store().status();
+        status.block_bytes as f64 / status.block_points as f64
+    };
+    let live = bytes_of(&rollup);
+    for n in 0..40 {
+        tick(&mut rollup, START + DAY + 2 * HOUR + n * 10_000);
+    }
+    let settled = bytes_of(&rollup);
+    println!("bytes a sample: {live:.2} as of today, {settled:.2} at rest");
+    assert!(settled <= 2.0 && live <= 2.0, "{live}, {settled}");
+}
+
+/// What 1,000 recordings of one series take at rest.
+#[test]
+fn a_window_of_a_thousand_recordings_takes_two_hundred_bytes_at_most() {
+    let dir = SimDir::new();
+    let mut rollup = open(&dir, &RollupConfig::default());
+    let mut state = 3u64;
+    for step in 0..360 {
+        let now = START + step * 10_000;
+        let numbers: Vec<f64> = (0..1000)
+            .map(|_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                let even = (state >> 33) as f64 / f64::from(1u32 << 31);
+                0.1 * (0.5 * (even - 0.5) * 6.0).exp()
+            })
+            .collect();
+        send(&mut rollup, now, Kind::Histogram, &labels("h", 1), vec![observations(0, now, &numbers)]);
+    }
+    rollup.flush().expect("writes");
+    let status = rollup.store().status();
+    let bytes = status.block_bytes as f64 / status.block_points as f64;
+    println!("bytes a window of 1,000 recordings: {bytes:.0}");
+}
