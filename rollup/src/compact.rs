@@ -5,7 +5,7 @@
 
 use crate::block::Points;
 use crate::block::format::BlockInfo;
-use crate::block::read::{Block, InBlock};
+use crate::block::read::Block;
 use crate::block::write::{BlockWriter, Head, Known};
 use crate::gather::{Ask, GatherError, Gathered, NOT_WANTED, gather};
 use crate::level::Level;
@@ -13,7 +13,6 @@ use crate::manifest::file_name;
 use crate::rollup::Rollup;
 use crate::window;
 use logweir_base::ids::Position;
-use logweir_base::metric::LabelsRef;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
@@ -249,11 +248,8 @@ impl<'a> Merge<'a> {
         for start in self.stripes(first, last) {
             self.write_stripe(&mut writer, start, usize::try_from(series).unwrap_or(usize::MAX))?;
         }
-        let info = writer.finish(&metrics)?;
-        let mut ids = self.ids.iter();
-        let id_of = |_: &Known<LabelsRef<'_>>, _: InBlock| *ids.next().expect("as many as were written");
-        let block = Block::open(shared.dir.clone(), &info.name, id_of)?;
-        Ok((Arc::new(block), self.counts))
+        let made = writer.finish(&metrics)?;
+        Ok((Arc::new(Block::made(shared.dir.clone(), made, self.ids)), self.counts))
     }
 
     fn stripes(&self, first: i64, last: i64) -> Vec<i64> {

@@ -34,7 +34,7 @@ pub struct RollupConfig {
     pub head_bytes_max: usize,
     /// Age of the oldest point outside of files after which files are written. Default 5 minutes.
     pub flush_age: Duration,
-    /// Bytes of the journal that may be held back until files are written. Default 64 MiB.
+    /// Bytes of the journal that may be held back until files are written. Default 256 MiB.
     pub journal_bytes_max: u64,
     /// Points that one query may load. Default 50 million: 800 MB of samples.
     pub query_points_max: u64,
@@ -57,7 +57,7 @@ impl Default for RollupConfig {
             series_age: 24 * HOUR,
             head_bytes_max: 256 << 20,
             flush_age: Duration::from_secs(300),
-            journal_bytes_max: 64 << 20,
+            journal_bytes_max: 256 << 20,
             query_points_max: 50_000_000,
             merge_points_max: 100_000_000,
         }

@@ -1,7 +1,8 @@
 //! Writing points that are in no file yet: one block for each level and partition they fall into, then one commit.
 
 use crate::block::Points;
-use crate::block::format::{BlockInfo, of_metric};
+use crate::block::format::of_metric;
+use crate::block::read::Made;
 use crate::block::write::{BlockWriter, Head, Known};
 use crate::level::Level;
 use crate::live::{Frozen, FrozenSeries, finest};
@@ -25,7 +26,7 @@ pub(crate) struct Flush<'a> {
 type Part = (usize, Range<usize>);
 
 /// Writes all blocks. With each the ids of its series, in its order.
-pub(crate) fn write(frozen: &Frozen, flush: &Flush<'_>) -> io::Result<Vec<(BlockInfo, Vec<u32>)>> {
+pub(crate) fn write(frozen: &Frozen, flush: &Flush<'_>) -> io::Result<Vec<(Made, Vec<u32>)>> {
     let mut blocks: BTreeMap<(Level, i64), BTreeMap<i64, Vec<Part>>> = BTreeMap::new();
     for (place, series) in frozen.series.iter().enumerate() {
         let level = finest(series.known.form);
@@ -50,7 +51,7 @@ fn write_one(
     number: u64,
     head: Head,
     stripes: &BTreeMap<i64, Vec<Part>>,
-) -> io::Result<(BlockInfo, Vec<u32>)> {
+) -> io::Result<(Made, Vec<u32>)> {
     let mut places: Vec<usize> = stripes.values().flatten().map(|part| part.0).collect();
     places.sort_unstable();
     places.dedup();

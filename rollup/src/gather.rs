@@ -123,7 +123,11 @@ fn from_block(block: &Block, ask: &Ask<'_>, loaded: u64) -> io::Result<FromBlock
                     if *loaded > ask.points_max {
                         return Err(io::ErrorKind::QuotaExceeded.into());
                     }
-                    chunk.decode(&mut scratch, &mut points[places[chunk.series as usize] as usize].1)?;
+                    chunk.decode(
+                        (ask.after, ask.to),
+                        &mut scratch,
+                        &mut points[places[chunk.series as usize] as usize].1,
+                    )?;
                 }
             }
             Ok(())

@@ -37,7 +37,7 @@ impl Level {
 
     /// Length of a stripe.
     pub(crate) fn stripe_ms(self) -> i64 {
-        [2 * HOUR, 2 * HOUR, 12 * HOUR, 5 * DAY, 30 * DAY][self as usize]
+        [HOUR, 2 * HOUR, 12 * HOUR, 5 * DAY, 30 * DAY][self as usize]
     }
 
     /// Length of a partition: whole stripes.

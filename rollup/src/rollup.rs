@@ -1,8 +1,7 @@
 //! The follower: takes points from the journal, writes them to files by size, by age, and when much of the journal waits; ticks
 //! move time. All is done by the caller, in the order of the records.
 
-use crate::block::read::{Block, InBlock};
-use crate::block::write::Known;
+use crate::block::read::Block;
 use crate::compact;
 use crate::config::RollupConfig;
 use crate::flush::{self, Flush};
@@ -13,7 +12,6 @@ use crate::store::Store;
 use logweir_base::dir::SharedDir;
 use logweir_base::entry::{Entry, EntryBody, Follower, FollowerError};
 use logweir_base::ids::{JournalId, Position, SourceId};
-use logweir_base::metric::LabelsRef;
 use logweir_base::time::Timestamp;
 use std::collections::BTreeSet;
 use std::io;
@@ -95,10 +93,8 @@ impl Rollup {
         let (after, next) = (known.position.unwrap_or_default(), known.next);
         let flush = Flush { dir: shared.dir.as_ref(), journal: shared.journal, after, next };
         let mut blocks = Vec::new();
-        for (info, ids) in flush::write(frozen, &flush)? {
-            let mut ids = ids.into_iter();
-            let id_of = |_: &Known<LabelsRef<'_>>, _: InBlock| ids.next().expect("as many as were written");
-            blocks.push(Arc::new(Block::open(shared.dir.clone(), &info.name, id_of)?));
+        for (made, ids) in flush::write(frozen, &flush)? {
+            blocks.push(Arc::new(Block::made(shared.dir.clone(), made, ids)));
         }
         self.commit_blocks(blocks, &[], Some(frozen.to))?;
         shared.live().counters.flushes += 1;

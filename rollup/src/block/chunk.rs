@@ -16,6 +16,7 @@ use crate::series::Form;
 use crate::window::Row;
 use logweir_base::metric::Histogram;
 use logweir_base::varint;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 const COUNTER: u8 = 0;
@@ -45,9 +46,9 @@ impl Points {
         }
     }
 
-    pub(crate) fn times(&self) -> Vec<i64> {
+    pub(crate) fn times(&self) -> Cow<'_, [i64]> {
         match self {
-            Self::Samples(times, _) => times.clone(),
+            Self::Samples(times, _) => Cow::Borrowed(times),
             Self::Rows(rows) => rows.iter().map(|row| row.end).collect(),
         }
     }
@@ -170,17 +171,21 @@ fn encode_histograms(rows: &[Row], out: &mut Vec<u8>) {
     out.extend_from_slice(kept);
 }
 
-/// Reads a chunk of points at `times` and adds them to `points`. `None`: it is none.
+/// Reads a chunk of points at `times` and adds them to `points`: of samples those in (after, to], of windows all. `None`: it
+/// is none.
 pub(crate) fn decode(
     mut input: &[u8],
     times: &[i64],
+    (after, to): (i64, i64),
     scratch: &mut values::Scratch,
     points: &mut Points,
 ) -> Option<()> {
     match points {
         Points::Samples(all_times, all) => {
-            values::decode(&mut input, times.len(), scratch, all)?;
-            all_times.extend_from_slice(times);
+            let from = times.partition_point(|&it| it <= after);
+            let wanted = from..times.partition_point(|&it| it <= to).max(from);
+            values::decode_some(&mut input, times.len(), wanted.clone(), scratch, all)?;
+            all_times.extend_from_slice(&times[wanted]);
         }
         Points::Rows(rows) => decode_rows(&mut input, times, scratch, rows)?,
     }
@@ -252,6 +257,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const ALL: (i64, i64) = (i64::MIN, i64::MAX);
+
     proptest! {
         #[test]
         fn windows_come_back(
@@ -272,7 +279,7 @@ mod tests {
             let mut bytes = Vec::new();
             encode(form, &points, &mut bytes);
             let mut found = Points::none(true);
-            prop_assert!(decode(&bytes, &points.times(), &mut values::Scratch::default(), &mut found).is_some());
+            prop_assert!(decode(&bytes, &points.times(), ALL, &mut values::Scratch::default(), &mut found).is_some());
             prop_assert_eq!(found, points);
         }
 
@@ -281,7 +288,7 @@ mod tests {
             let bytes = [vec![form], bytes].concat();
             let times: Vec<_> = (0..count).collect();
             for are_windows in [false, true] {
-                let _ = decode(&bytes, &times, &mut values::Scratch::default(), &mut Points::none(are_windows));
+                let _ = decode(&bytes, &times, ALL, &mut values::Scratch::default(), &mut Points::none(are_windows));
             }
         }
     }

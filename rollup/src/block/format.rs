@@ -45,7 +45,6 @@ pub(crate) const PAGE_BYTES: usize = 16 << 10;
 pub(crate) const SECTION_BYTES_MAX: u64 = 1 << 30;
 /// How block files end.
 pub(crate) const EXTENSION: &str = ".rollup";
-const LEVEL: i32 = 3;
 
 /// A piece of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -182,8 +181,15 @@ pub(crate) fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
 }
 
-pub(crate) fn compress(bytes: &[u8]) -> io::Result<Vec<u8>> {
-    zstd::bulk::compress(bytes, LEVEL)
+/// How hard to compress, as zstd numbers it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effort {
+    Quick = 1,
+    Lasting = 3,
+}
+
+pub(crate) fn compress(bytes: &[u8], effort: Effort) -> io::Result<Vec<u8>> {
+    zstd::bulk::compress(bytes, effort as i32)
 }
 
 /// `None` unless it is exactly `len` bytes.

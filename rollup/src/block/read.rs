@@ -39,6 +39,9 @@ impl Drop for Block {
     }
 }
 
+/// What writing a block tells of it, its series in order.
+pub(crate) type Made = (BlockInfo, Meta, Vec<InBlock>);
+
 /// What is kept in memory of a series in a block.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct InBlock {
@@ -82,9 +85,14 @@ pub(crate) struct Chunk<'a> {
 }
 
 impl Chunk<'_> {
-    /// Adds its points.
-    pub(crate) fn decode(&self, scratch: &mut Scratch, points: &mut Points) -> io::Result<()> {
-        let decoded = chunk::decode(self.bytes, self.times, scratch, points);
+    /// Adds its points: of samples those in (after, to].
+    pub(crate) fn decode(
+        &self,
+        span: (i64, i64),
+        scratch: &mut Scratch,
+        points: &mut Points,
+    ) -> io::Result<()> {
+        let decoded = chunk::decode(self.bytes, self.times, span, scratch, points);
         decoded.ok_or_else(|| damaged("a chunk that matches its checksum and is none"))
     }
 }
@@ -110,6 +118,11 @@ impl Block {
     /// The manifest does not name it any more.
     pub(crate) fn set_removed(&self) {
         self.removed.store(true, Ordering::Relaxed);
+    }
+
+    /// One that was just written.
+    pub(crate) fn made(dir: SharedDir, (info, meta, rows): Made, ids: Vec<u32>) -> Self {
+        Self { info, meta, dir, ids, rows, removed: AtomicBool::new(false) }
     }
 
     /// All series of its table, again.

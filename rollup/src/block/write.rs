@@ -1,7 +1,8 @@
 //! Writing a block, stripe by stripe: only one stripe's pages are in memory at a time, but for the table of series.
 
 use super::chunk::{self, Points, Totals};
-use super::format::{self, BlockInfo, Meta, PAGE_BYTES, Section, Stripe, compress};
+use super::format::{self, BlockInfo, Effort, Meta, PAGE_BYTES, Section, Stripe, compress};
+use super::read::{InBlock, Made};
 use crate::codec::times::{self, TIMES_MAX};
 use crate::level::Level;
 use crate::series::{Form, State};
@@ -12,7 +13,7 @@ use logweir_base::varint;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::Arc;
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::xxh3_128;
 
 /// Bytes that are gathered before they are written.
 const WRITE_BYTES: usize = 1 << 20;
@@ -43,9 +44,9 @@ impl Known<LabelsRef<'_>> {
 }
 
 impl Known {
-    /// Blocks have their series in this order.
-    pub(crate) fn key(&self) -> (&Labels, Form) {
-        (&self.labels, self.form)
+    /// Blocks have their series in this order: those of one metric mostly together.
+    pub(crate) fn key(&self) -> (&[u8], Form) {
+        (self.labels.view().bytes(), self.form)
     }
 }
 
@@ -91,7 +92,9 @@ struct Open {
     start: i64,
     at: u64,
     times: Vec<u8>,
-    vectors: HashMap<(u64, usize), u64>,
+    /// By hash of a vector of times: its number.
+    vectors: HashMap<u128, u64>,
+    hashed: Vec<u8>,
     pages: Vec<(usize, usize, u32)>,
     page: Vec<u8>,
     page_chunks: usize,
@@ -135,7 +138,8 @@ impl<'a> BlockWriter<'a> {
         let form = self.series[series].form;
         let before = self.open.page.len();
         chunk::encode(form, points, &mut self.open.page);
-        let (bytes, vector) = (self.open.page.len() - before, self.vector(&points.times()));
+        let bytes = self.open.page.len() - before;
+        let vector = self.vector(&points.times());
         let open = &mut self.open;
         varint::put(&mut open.chunks, series as u64 - open.series);
         varint::put(&mut open.chunks, vector);
@@ -158,12 +162,12 @@ impl<'a> BlockWriter<'a> {
 
     /// The number of a vector of times in this stripe.
     fn vector(&mut self, all: &[i64]) -> u64 {
-        let mut bytes = Vec::with_capacity(32);
-        times::encode(all, &mut bytes);
         let open = &mut self.open;
+        open.hashed.clear();
+        open.hashed.extend(all.iter().flat_map(|time| time.to_le_bytes()));
         let next = open.vectors.len() as u64;
-        *open.vectors.entry((xxh3_64(&bytes), bytes.len())).or_insert_with(|| {
-            open.times.extend_from_slice(&bytes);
+        *open.vectors.entry(xxh3_128(&open.hashed)).or_insert_with(|| {
+            times::encode(all, &mut open.times);
             next
         })
     }
@@ -199,15 +203,34 @@ impl<'a> BlockWriter<'a> {
     }
 
     /// Ends the file and makes it durable under its name.
-    pub(crate) fn finish(
-        mut self,
-        metrics: &BTreeMap<String, (String, String, String)>,
-    ) -> io::Result<BlockInfo> {
+    pub(crate) fn finish(mut self, metrics: &BTreeMap<String, (String, String, String)>) -> io::Result<Made> {
         let series = self.section(&self.series_table())?;
+        let mut info = self.info();
+        let Head { journal, inputs, files, .. } = self.head.clone();
+        let (of_info, metrics) = (info.clone(), metrics.clone());
+        let stripes = std::mem::take(&mut self.stripes);
+        let meta = Meta { journal, info: of_info, inputs, files, series, stripes, metrics };
+        let bytes = serde_json::to_vec(&meta).map_err(io::Error::other)?;
+        let footer = format::footer(self.at(), &bytes);
+        self.out.extend_from_slice(&bytes);
+        self.out.extend_from_slice(&footer);
+        self.flush()?;
+        info.bytes = self.written;
+        self.file.sync()?;
+        self.dir.rename(&tmp(&self.name), &self.name)?;
+        self.dir.sync()?;
+        let in_block = |(known, extent): (&Known, &Extent)| {
+            let (first, last) = extent.span.unwrap_or((0, 0));
+            InBlock { form: known.form, first, last, totals: extent.totals }
+        };
+        Ok((info, meta, self.series.iter().zip(&self.extents).map(in_block).collect()))
+    }
+
+    fn info(&self) -> BlockInfo {
         let spans = || self.extents.iter().filter_map(|extent| extent.span);
         let (first, last) = (spans().map(|it| it.0).min(), spans().map(|it| it.1).max());
-        let Head { journal, level, partition, after, to, inputs, files } = self.head.clone();
-        let mut info = BlockInfo {
+        let Head { level, partition, after, to, .. } = self.head;
+        BlockInfo {
             name: self.name.clone(),
             level,
             partition,
@@ -218,20 +241,7 @@ impl<'a> BlockWriter<'a> {
             series: self.series.len() as u64,
             points: self.points,
             bytes: 0,
-        };
-        let stripes = std::mem::take(&mut self.stripes);
-        let (of_info, metrics) = (info.clone(), metrics.clone());
-        let meta = Meta { journal, info: of_info, inputs, files, series, stripes, metrics };
-        let meta = serde_json::to_vec(&meta).map_err(io::Error::other)?;
-        let footer = format::footer(self.at(), &meta);
-        self.out.extend_from_slice(&meta);
-        self.out.extend_from_slice(&footer);
-        self.flush()?;
-        info.bytes = self.written;
-        self.file.sync()?;
-        self.dir.rename(&tmp(&self.name), &self.name)?;
-        self.dir.sync()?;
-        Ok(info)
+        }
     }
 
     fn series_table(&self) -> Vec<u8> {
@@ -255,7 +265,9 @@ impl<'a> BlockWriter<'a> {
     }
 
     fn section(&mut self, raw: &[u8]) -> io::Result<Section> {
-        let bytes = compress(raw)?;
+        // What is made of the journal is soon made into something larger.
+        let effort = if self.head.inputs.is_empty() { Effort::Quick } else { Effort::Lasting };
+        let bytes = compress(raw, effort)?;
         let section = Section {
             at: self.at(),
             bytes: bytes.len() as u64,

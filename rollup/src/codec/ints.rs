@@ -21,7 +21,6 @@ const EXCEPTION_BITS: u32 = 16;
 
 /// How to pack: found before anything is written.
 struct Plan {
-    order: usize,
     base: i64,
     width: u32,
     cost_bits: u64,
@@ -32,19 +31,20 @@ pub(crate) fn encode(numbers: &[i64], out: &mut Vec<u8>) {
     if numbers.is_empty() {
         return;
     }
-    let mut differences = numbers.to_vec();
-    let mut best: Option<(Plan, Vec<i64>)> = None;
-    for order in 0..=2.min(numbers.len()) {
-        if order > 0 {
-            difference(&mut differences, order);
-        }
-        let plan = plan(order, &differences[order..]);
-        if best.as_ref().is_none_or(|(best, _)| plan.cost_bits < best.cost_bits) {
-            best = Some((plan, differences.clone()));
-        }
-    }
-    if let Some((plan, differences)) = best {
-        write(&plan, &differences, out);
+    let mut once = numbers.to_vec();
+    difference(&mut once, 1);
+    let mut twice = once.clone();
+    difference(&mut twice, 2);
+    let orders = [numbers, &once, &twice];
+    let highest = 2.min(numbers.len());
+    let range = |order: usize| bits_of_range(&orders[order][order..]);
+    let narrowest =
+        (0..=highest).min_by_key(|&order| range(order) as usize * (numbers.len() - order) + 8 * order);
+    // A counter's reset is one great step down, which must not widen all others: differences get a second chance.
+    let candidates = [narrowest, (highest > 0 && narrowest != Some(1)).then_some(1)];
+    let plans = candidates.into_iter().flatten().map(|order| (order, plan(order, &orders[order][order..])));
+    if let Some((order, plan)) = plans.min_by_key(|(_, plan)| plan.cost_bits) {
+        write(order, &plan, orders[order], out);
     }
 }
 
@@ -55,15 +55,23 @@ fn difference(numbers: &mut [i64], order: usize) {
     }
 }
 
+/// Bits that hold each number less the least.
+fn bits_of_range(numbers: &[i64]) -> u32 {
+    let (least, most) = numbers.iter().fold((i64::MAX, i64::MIN), |(a, b), &it| (a.min(it), b.max(it)));
+    if numbers.is_empty() { 0 } else { bits_of(most.wrapping_sub(least) as u64) }
+}
+
 fn plan(order: usize, differences: &[i64]) -> Plan {
     let least = differences.iter().copied().min().unwrap_or(0);
     let plain = plan_from(order, least, differences);
     if plain.width == 0 || differences.len() < 8 {
         return plain;
     }
-    // A counter's reset is one great step down, which must not widen all others.
     let mut sorted = differences.to_vec();
     let (_, low, _) = sorted.select_nth_unstable(differences.len() / 32 + 1);
+    if *low == least {
+        return plain;
+    }
     let robust = plan_from(order, *low, differences);
     if robust.cost_bits < plain.cost_bits { robust } else { plain }
 }
@@ -84,16 +92,16 @@ fn plan_from(order: usize, base: i64, differences: &[i64]) -> Plan {
         above += u64::from(of_bits[at as usize]);
         above_bits += u64::from(of_bits[at as usize]) * u64::from(at);
     }
-    Plan { order, base, width, cost_bits: best + 8 * order as u64 }
+    Plan { base, width, cost_bits: best + 8 * order as u64 }
 }
 
 fn bits_of(number: u64) -> u32 {
     64 - number.leading_zeros()
 }
 
-fn write(plan: &Plan, differences: &[i64], out: &mut Vec<u8>) {
-    let (first, rest) = differences.split_at(plan.order);
-    out.push(plan.order as u8);
+fn write(order: usize, plan: &Plan, differences: &[i64], out: &mut Vec<u8>) {
+    let (first, rest) = differences.split_at(order);
+    out.push(order as u8);
     first.iter().for_each(|&it| varint::put(out, varint::zigzag(it)));
     varint::put(out, varint::zigzag(plan.base));
     out.push(plan.width as u8);
@@ -134,6 +142,16 @@ fn mask(width: u32) -> u64 {
 
 /// Reads `count` numbers off the front of `input`, in place of what is in `numbers`. `None` when they are not there.
 pub(crate) fn decode(input: &mut &[u8], count: usize, numbers: &mut Vec<i64>) -> Option<()> {
+    decode_first(input, count, count, numbers)
+}
+
+/// As [`decode`], and leaves out those behind the first `wanted`.
+pub(crate) fn decode_first(
+    input: &mut &[u8],
+    count: usize,
+    wanted: usize,
+    numbers: &mut Vec<i64>,
+) -> Option<()> {
     numbers.clear();
     if count == 0 {
         return Some(());
@@ -155,15 +173,19 @@ pub(crate) fn decode(input: &mut &[u8], count: usize, numbers: &mut Vec<i64>) ->
     let packed_bits = rest.checked_mul(width as usize)?;
     let (packed, behind) = input.split_at_checked(packed_bits.div_ceil(8))?;
     *input = behind;
-    unpack(packed, rest, width, base, numbers);
+    unpack(packed, rest.min(wanted.saturating_sub(order)), width, base, numbers);
     let mut at = order;
     for _ in 0..exceptions {
         at = at.checked_add(usize::try_from(varint::take(input)?).ok()?)?;
         let high = varint::take(input)?.checked_shl(width).unwrap_or(0);
-        let number = numbers.get_mut(at)?;
-        *number = (number.wrapping_sub(base) as u64 | high).wrapping_add(base as u64) as i64;
+        if let Some(number) = numbers.get_mut(at) {
+            *number = (number.wrapping_sub(base) as u64 | high).wrapping_add(base as u64) as i64;
+        } else if at >= count {
+            return None;
+        }
     }
     (0..order).rev().for_each(|order| sum(numbers, order + 1));
+    numbers.truncate(wanted);
     Some(())
 }
 

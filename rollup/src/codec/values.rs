@@ -13,6 +13,7 @@
 
 use super::ints;
 use logweir_base::varint;
+use std::ops::Range;
 
 const CONSTANT: u8 = 0;
 const DECIMAL: u8 = 1;
@@ -136,16 +137,33 @@ pub(crate) fn decode(
     scratch: &mut Scratch,
     values: &mut Vec<f64>,
 ) -> Option<()> {
+    decode_some(input, count, 0..count, scratch, values)
+}
+
+/// As [`decode`], and appends those of `wanted` only.
+pub(crate) fn decode_some(
+    input: &mut &[u8],
+    count: usize,
+    wanted: Range<usize>,
+    scratch: &mut Scratch,
+    values: &mut Vec<f64>,
+) -> Option<()> {
     let (&form, rest) = input.split_first()?;
     *input = rest;
     match form & 3 {
         CONSTANT => {
             let value = take_float(input)?;
-            values.resize(values.len() + count, value);
+            values.resize(values.len() + wanted.len(), value);
             Some(())
         }
-        DECIMAL => decode_decimals(usize::from(form >> 2), input, count, scratch, values),
-        RAW => decode_raw(input, count, scratch, values),
+        DECIMAL => decode_decimals(usize::from(form >> 2), input, count, wanted, scratch, values),
+        RAW => {
+            let from = values.len();
+            decode_raw(input, count, scratch, values)?;
+            values.truncate(from + wanted.end);
+            values.drain(from..from + wanted.start);
+            Some(())
+        }
         _ => None,
     }
 }
@@ -154,26 +172,29 @@ fn decode_decimals(
     exponent: usize,
     input: &mut &[u8],
     count: usize,
+    wanted: Range<usize>,
     scratch: &mut Scratch,
     values: &mut Vec<f64>,
 ) -> Option<()> {
     let power = *POWERS.get(exponent)?;
-    let specials = varint::take(input)?;
+    let (from, specials) = (values.len(), varint::take(input)?);
     let mut places = Vec::new();
-    let mut at = values.len();
+    let mut at = 0usize;
     for _ in 0..specials {
-        at = at.checked_add(usize::try_from(varint::take(input)?).ok()?)?;
-        places.push((at, take_float(input)?));
+        at = at.checked_add(usize::try_from(varint::take(input)?).ok()?).filter(|&at| at < count)?;
+        let value = take_float(input)?;
+        if wanted.contains(&at) {
+            places.push((from + at - wanted.start, value));
+        }
     }
-    ints::decode(input, count, &mut scratch.numbers)?;
+    ints::decode_first(input, count, wanted.end, &mut scratch.numbers)?;
+    let numbers = &scratch.numbers[wanted.start..];
     if exponent == 0 {
-        values.extend(scratch.numbers.iter().map(|&number| number as f64));
+        values.extend(numbers.iter().map(|&number| number as f64));
     } else {
-        values.extend(scratch.numbers.iter().map(|&number| number as f64 / power));
+        values.extend(numbers.iter().map(|&number| number as f64 / power));
     }
-    for (at, value) in places {
-        *values.get_mut(at)? = value;
-    }
+    places.into_iter().for_each(|(at, value)| values[at] = value);
     Some(())
 }
 
@@ -219,6 +240,11 @@ mod tests {
         decode(&mut rest, values.len(), &mut Scratch::default(), &mut found).expect("decodes");
         let bits = |values: &[f64]| values.iter().map(|it| it.to_bits()).collect::<Vec<_>>();
         assert_eq!((bits(&found), rest.len()), (bits(values), 0));
+        let wanted = values.len() / 3..values.len() - values.len() / 4;
+        let (mut rest, mut some) = (bytes.as_slice(), vec![1.0]);
+        decode_some(&mut rest, values.len(), wanted.clone(), &mut Scratch::default(), &mut some)
+            .expect("decodes");
+        assert_eq!((bits(&some[1..]), rest.len()), (bits(&values[wanted]), 0));
         bytes.len()
     }
 
