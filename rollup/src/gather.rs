@@ -113,27 +113,24 @@ fn from_block(block: &Block, ask: &Ask<'_>, loaded: u64) -> io::Result<FromBlock
             }
         };
         let FromBlock { points, later, loaded } = &mut found;
-        block.read(file.as_ref(), stripe, judge, |it| {
+        block.read(file.as_ref(), stripe, (ask.after, ask.to), judge, |it| {
             match it {
                 Found::Totals(series, totals) => {
                     later.push((points[places[series as usize] as usize].0, totals));
                 }
                 Found::Chunk(chunk) => {
-                    *loaded += chunk.times.len() as u64;
+                    *loaded += if has_rows { chunk.times.len() } else { chunk.wanted.len() } as u64;
                     if *loaded > ask.points_max {
                         return Err(io::ErrorKind::QuotaExceeded.into());
                     }
-                    chunk.decode(
-                        (ask.after, ask.to),
-                        &mut scratch,
-                        &mut points[places[chunk.series as usize] as usize].1,
-                    )?;
+                    chunk.decode(&mut scratch, &mut points[places[chunk.series as usize] as usize].1)?;
                 }
             }
             Ok(())
         })?;
     }
-    for (place, points) in &mut found.points {
+    // Of samples no others were decoded.
+    for (place, points) in found.points.iter_mut().filter(|_| has_rows) {
         let totals = trim(points, ask.after, ask.to);
         found.later.push((*place, totals));
     }

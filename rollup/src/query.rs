@@ -155,6 +155,7 @@ pub(crate) fn select(store: &Store, matchers: &[Matcher], span: Span) -> Result<
             .warnings
             .push(format!("{unreadable} files could not be read when the store was opened: see its status"));
     }
+    let forms = Form::ALL.iter().filter(|form| hits.iter().any(|hit| hit.form == **form)).count();
     let (plain, windows): (Vec<_>, Vec<_>) = hits.into_iter().partition(|hit| hit.form == Form::Samples);
     for mut hits in [plain, windows] {
         let Some(finest) = hits.first().map(|hit| finest(hit.form)) else { continue };
@@ -184,7 +185,9 @@ pub(crate) fn select(store: &Store, matchers: &[Matcher], span: Span) -> Result<
             })?;
         answer.series.extend(found);
     }
-    drop_twins(&mut answer);
+    if forms > 1 {
+        drop_twins(&mut answer);
+    }
     Ok(answer)
 }
 

@@ -11,6 +11,7 @@ use logweir_base::ids::{Position, SourceId};
 use logweir_base::metric::{Histogram, Kind, LabelsRef};
 use logweir_base::varint;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -81,18 +82,15 @@ pub(crate) struct Chunk<'a> {
     pub(crate) series: u32,
     /// Its times.
     pub(crate) times: &'a [i64],
+    /// Those of them that are in the span asked for.
+    pub(crate) wanted: Range<usize>,
     bytes: &'a [u8],
 }
 
 impl Chunk<'_> {
-    /// Adds its points: of samples those in (after, to].
-    pub(crate) fn decode(
-        &self,
-        span: (i64, i64),
-        scratch: &mut Scratch,
-        points: &mut Points,
-    ) -> io::Result<()> {
-        let decoded = chunk::decode(self.bytes, self.times, span, scratch, points);
+    /// Adds its points: of samples those in the span that was asked for.
+    pub(crate) fn decode(&self, scratch: &mut Scratch, points: &mut Points) -> io::Result<()> {
+        let decoded = chunk::decode(self.bytes, self.times, self.wanted.clone(), scratch, points);
         decoded.ok_or_else(|| damaged("a chunk that matches its checksum and is none"))
     }
 }
@@ -138,16 +136,22 @@ impl Block {
         self.dir.open(&self.info.name)
     }
 
-    /// Reads a stripe. `judge` says of a chunk of a series, by its place in the table and the chunk's first and last time, what of
+    /// Reads a stripe for points in (after, to]. `judge` says of a chunk of a series, by its place in the table and the chunk's first and last time, what of
     /// it is wanted.
     pub(crate) fn read(
         &self,
         file: &dyn File,
         stripe: &Stripe,
+        (after, to): (i64, i64),
         mut judge: impl FnMut(u32, i64, i64) -> Want,
         mut found: impl FnMut(Found<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
         let vectors = read_vectors(&stripe.times.read(file)?).ok_or_else(|| damaged("times"))?;
+        let wanted = |times: &Vec<i64>| {
+            let from = times.partition_point(|&it| it <= after);
+            from..times.partition_point(|&it| it <= to).max(from)
+        };
+        let wanted: Vec<_> = vectors.iter().map(wanted).collect();
         let index = stripe.index.read(file)?;
         let mut totals = Vec::new();
         let pages = self.pages(stripe, &index, &vectors, &mut judge, &mut totals);
@@ -157,7 +161,7 @@ impl Block {
         }
         for run in pages.chunk_by(|a, b| a.at + a.bytes as u64 == b.at) {
             for some in runs_of(run) {
-                read_pages(file, some, &vectors, &mut found)?;
+                read_pages(file, some, (&vectors, &wanted), &mut found)?;
             }
         }
         Ok(())
@@ -236,7 +240,7 @@ fn runs_of(pages: &[Page]) -> impl Iterator<Item = &[Page]> {
 fn read_pages(
     file: &dyn File,
     pages: &[Page],
-    vectors: &[Vec<i64>],
+    (vectors, ranges): (&[Vec<i64>], &[Range<usize>]),
     found: &mut impl FnMut(Found<'_>) -> io::Result<()>,
 ) -> io::Result<()> {
     let bytes = read_exact_at(file, pages[0].at, pages.iter().map(|page| page.bytes).sum())?;
@@ -249,7 +253,8 @@ fn read_pages(
         }
         for wanted in &page.wanted {
             let bytes = &of_page[wanted.at..wanted.at + wanted.bytes];
-            found(Found::Chunk(Chunk { series: wanted.series, times: &vectors[wanted.vector], bytes }))?;
+            let (times, range) = (&vectors[wanted.vector], ranges[wanted.vector].clone());
+            found(Found::Chunk(Chunk { series: wanted.series, times, wanted: range, bytes }))?;
         }
     }
     Ok(())
