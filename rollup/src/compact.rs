@@ -1,5 +1,5 @@
 //! Merging blocks of one level and partition into fewer, and taking partitions that are too old for their level to the next one,
-//! or away. One piece of work a tick, so that records never wait for long; its commit is one append to the manifest.
+//! or away. One piece of work at a time, begun and committed by a tick; its commit is one append to the manifest.
 //!
 //! What is read in at a time is bounded ([`BATCH_POINTS`]), whatever the size of the blocks.
 
@@ -10,10 +10,10 @@ use crate::block::write::{BlockWriter, Head, Known};
 use crate::gather::{Ask, GatherError, Gathered, NOT_WANTED, gather};
 use crate::level::Level;
 use crate::manifest::file_name;
-use crate::rollup::Rollup;
+use crate::store::Shared;
 use crate::window;
 use logweir_base::ids::Position;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ const BEFORE_MS: i64 = 3_600_000;
 const MS: i64 = 1_000_000;
 
 /// One piece of work.
-struct Job {
+pub(crate) struct Job {
     blocks: Vec<Arc<Block>>,
     /// Where the points go; `None`: away.
     to: Option<Level>,
@@ -56,38 +56,40 @@ fn of_block(block: &Block, e: io::Error) -> Failure {
     Failure { error: io::Error::new(e.kind(), format!("{name}: {e}")), block: Some(name) }
 }
 
-/// Does the next piece of work if there is one.
-pub(crate) fn work(rollup: &mut Rollup) -> Result<(), Failure> {
-    let shared = rollup.shared();
-    let job = {
-        let live = shared.live();
-        let blocks: Vec<_> =
-            live.blocks.iter().filter(|block| !rollup.is_damaged(&block.info.name)).cloned().collect();
-        let next = |level| shared.config.next(level);
-        let is_old = |info: &BlockInfo| {
-            let end = info.partition.saturating_add(info.level.partition_ms());
-            end.saturating_add(shared.config.kept_ms(info.level)) <= live.now.0 / MS
+/// What was done and is to be committed.
+pub(crate) struct Done {
+    /// The new block, if there is one.
+    pub(crate) made: Option<Arc<Block>>,
+    /// The files that go.
+    pub(crate) remove: Vec<String>,
+    /// Samples that were there twice, the same and others.
+    pub(crate) counts: (u64, u64),
+}
+
+/// The next piece of work.
+pub(crate) fn next(shared: &Shared, damaged: &BTreeSet<String>) -> Option<Job> {
+    let live = shared.live();
+    let blocks: Vec<_> = live.blocks.iter().filter(|it| !damaged.contains(&it.info.name)).cloned().collect();
+    let now = live.now.0 / MS;
+    drop(live);
+    let is_old = |info: &BlockInfo| {
+        let end = info.partition.saturating_add(info.level.partition_ms());
+        end.saturating_add(shared.config.kept_ms(info.level)) <= now
+    };
+    old_partition(&blocks, is_old, |level| shared.config.next(level))
+        .or_else(|| merge_group(&blocks, now, shared.config.merge_points_max))
+}
+
+impl Job {
+    /// Does it, with a number for the new file.
+    pub(crate) fn run(&self, shared: &Shared, number: u64) -> Result<Done, Failure> {
+        let remove = self.blocks.iter().map(|block| block.info.name.clone()).collect();
+        let Some(to) = self.to else {
+            return Ok(Done { made: None, remove, counts: (0, 0) });
         };
-        old_partition(&blocks, is_old, next)
-            .or_else(|| merge_group(&blocks, live.now.0 / MS, shared.config.merge_points_max))
-    };
-    let Some(job) = job else {
-        return Ok(());
-    };
-    let names: Vec<_> = job.blocks.iter().map(|block| block.info.name.clone()).collect();
-    let (mut counts, mut made) = ((0, 0), Vec::new());
-    if let Some(to) = job.to {
-        let merge = Merge::new(rollup, &job, to)?;
-        let (block, found) = merge.write()?;
-        counts = found;
-        made.push(block);
+        let (made, counts) = Merge::new(shared, self, to)?.write(number)?;
+        Ok(Done { made: Some(made), remove, counts })
     }
-    rollup.commit_blocks(made, &names, None)?;
-    let mut live = shared.live();
-    live.counters.merges += 1;
-    live.counters.points.duplicates += counts.0;
-    live.counters.points.conflicts += counts.1;
-    Ok(())
 }
 
 /// The oldest partition of the finest level that has one to go.
@@ -143,7 +145,7 @@ fn tier_of(blocks: &[Arc<Block>]) -> Option<&[Arc<Block>]> {
 
 /// Blocks on their way to one.
 struct Merge<'a> {
-    rollup: &'a Rollup,
+    shared: &'a Shared,
     blocks: &'a [Arc<Block>],
     from: Level,
     to: Level,
@@ -156,7 +158,7 @@ struct Merge<'a> {
 }
 
 impl<'a> Merge<'a> {
-    fn new(rollup: &'a Rollup, job: &'a Job, to: Level) -> Result<Self, Failure> {
+    fn new(shared: &'a Shared, job: &'a Job, to: Level) -> Result<Self, Failure> {
         let from = job.blocks[0].info.level;
         let mut all: HashMap<u32, Known> = HashMap::new();
         for block in &job.blocks {
@@ -174,7 +176,7 @@ impl<'a> Merge<'a> {
         all.sort_unstable_by(|a, b| a.1.key().cmp(&b.1.key()));
         let (ids, known): (Vec<_>, Vec<_>) = all.into_iter().unzip();
         let before = vec![None; ids.len()];
-        let mut merge = Self { rollup, blocks: &job.blocks, from, to, known, ids, before, counts: (0, 0) };
+        let mut merge = Self { shared, blocks: &job.blocks, from, to, known, ids, before, counts: (0, 0) };
         if from == Level::Samples && to != from {
             merge.find_before()?;
         }
@@ -183,7 +185,7 @@ impl<'a> Merge<'a> {
 
     /// The last values of the partition before, which has taken this step already.
     fn find_before(&mut self) -> Result<(), Failure> {
-        let blocks = self.rollup.shared().live().blocks.clone();
+        let blocks = self.shared.live().blocks.clone();
         let to = self.blocks[0].info.partition;
         for places in self.batches(BATCH_POINTS as usize / 64) {
             let found = self.gather(&blocks, self.to, places.clone(), (to.saturating_sub(BEFORE_MS), to))?;
@@ -222,8 +224,8 @@ impl<'a> Merge<'a> {
     }
 
     /// Writes the block. Returns also how many samples were there twice, the same and others.
-    fn write(mut self) -> Result<(Arc<Block>, (u64, u64)), Failure> {
-        let shared = self.rollup.shared();
+    fn write(mut self, number: u64) -> Result<(Arc<Block>, (u64, u64)), Failure> {
+        let shared = self.shared;
         let infos = || self.blocks.iter().map(|block| &block.info);
         let (first, last) = (infos().map(|it| it.first).min(), infos().map(|it| it.last).max());
         let step = self.to.step_ms().max(1);
@@ -241,8 +243,7 @@ impl<'a> Merge<'a> {
         let mut metrics = BTreeMap::new();
         self.blocks.iter().for_each(|block| metrics.extend(block.meta.metrics.clone()));
         let known = std::mem::take(&mut self.known);
-        let mut writer =
-            BlockWriter::new(shared.dir.as_ref(), file_name(self.rollup.next_file()), head, &known)?;
+        let mut writer = BlockWriter::new(shared.dir.as_ref(), file_name(number), head, &known)?;
         let stripes = infos().map(|it| it.points).sum::<u64>() / self.stripes(first, last).len() as u64;
         let series = BATCH_POINTS * self.ids.len() as u64 / stripes.max(1);
         for start in self.stripes(first, last) {
@@ -267,6 +268,9 @@ impl<'a> Merge<'a> {
         series: usize,
     ) -> Result<(), Failure> {
         let end = start.saturating_add(self.to.stripe_ms());
+        if self.shared.live().stopping {
+            return Err(io::Error::from(io::ErrorKind::Interrupted).into());
+        }
         writer.begin(start);
         for places in self.batches(series) {
             let found = self.gather(self.blocks, self.from, places.clone(), (start, end))?;

@@ -40,6 +40,9 @@ pub struct RollupConfig {
     pub query_points_max: u64,
     /// Points that one merge of files may take in. Default 100 million. Merges of more are left out.
     pub merge_points_max: u64,
+    /// Threads that merge files. Default 1; more are not used. With 0 the caller merges: slow, but a function of the input alone,
+    /// as tests want it.
+    pub workers: usize,
 }
 
 impl Default for RollupConfig {
@@ -60,6 +63,7 @@ impl Default for RollupConfig {
             journal_bytes_max: 256 << 20,
             query_points_max: 50_000_000,
             merge_points_max: 100_000_000,
+            workers: 1,
         }
     }
 }

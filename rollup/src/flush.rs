@@ -40,7 +40,14 @@ pub(crate) fn write(frozen: &Frozen, flush: &Flush<'_>) -> io::Result<Vec<(Made,
     for (number, ((level, partition), stripes)) in (flush.next..).zip(blocks) {
         let (journal, after, to, inputs) = (flush.journal, flush.after, frozen.to, Vec::new());
         let head = Head { journal, level, partition, after, to, inputs, files };
-        written.push(write_one(frozen, flush.dir, number, head, &stripes)?);
+        match write_one(frozen, flush.dir, number, head, &stripes) {
+            Ok(one) => written.push(one),
+            Err(e) => {
+                // All are made anew the next time.
+                (flush.next..number).for_each(|number| drop(flush.dir.remove(&file_name(number))));
+                return Err(e);
+            }
+        }
     }
     Ok(written)
 }

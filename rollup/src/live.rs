@@ -7,6 +7,7 @@ use crate::block::write::Known;
 use crate::budget::Budget;
 use crate::config::{RollupConfig, millis};
 use crate::level::Level;
+use crate::select::Span;
 use crate::series::{Form, Head, Registry, metric_of};
 use crate::status::Counters;
 use logweir_base::ids::Position;
@@ -181,6 +182,20 @@ impl Head {
                 Points::Samples(times, values)
             }
             Self::Rows(rows) => Points::Rows(rows.into_values().collect()),
+        }
+    }
+
+    /// Whether there is a point in the span.
+    pub(crate) fn has(&self, Span { start, end }: Span) -> bool {
+        if start > end {
+            return false;
+        }
+        match self {
+            Self::Samples(points, late) => {
+                let next = points.get(points.partition_point(|it| it.0 < start));
+                next.is_some_and(|it| it.0 <= end) || late.range(start..=end).next().is_some()
+            }
+            Self::Rows(rows) => rows.range(start..=end).next().is_some(),
         }
     }
 

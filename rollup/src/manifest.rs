@@ -133,7 +133,7 @@ impl Manifest {
         now: Timestamp,
     ) -> Result<(), CommitError> {
         let mut known = self.known.clone();
-        known.next += add.len() as u64;
+        known.next = add.iter().map(|block| number_of(&block.name) + 1).fold(known.next, u64::max);
         known.blocks.retain(|block| !remove.contains(&block.name));
         known.blocks.extend(add.iter().cloned());
         (known.position, known.now) = (Some(position), now);

@@ -353,10 +353,10 @@ pub(crate) fn series(live: &Live, matchers: &[Matcher], span: Span) -> Vec<Arc<L
             has[id as usize] |= row.first <= span.end && row.last >= span.start;
         }
     }
-    // Of what is in memory the first time is not known; it is recent.
+    let frozen = live.frozen.as_deref();
     let in_memory = |id: u32, it: &Series| {
-        let is_frozen = || live.frozen.as_ref().is_some_and(|frozen| frozen.places.contains_key(&id));
-        it.last_time >= span.start && (!it.head.is_empty() || is_frozen())
+        let of_frozen = || frozen.and_then(|frozen| frozen.series_of(id)).and_then(|it| it.points.span());
+        it.head.has(span) || of_frozen().is_some_and(|(first, last)| first <= span.end && last >= span.start)
     };
     let mut found = Vec::new();
     for (id, series, views) in matching(live, matchers) {

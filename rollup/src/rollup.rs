@@ -1,8 +1,9 @@
 //! The follower: takes points from the journal, writes them to files by size, by age, and when much of the journal waits; ticks
-//! move time. All is done by the caller, in the order of the records.
+//! move time. All is done by the caller, in the order of the records, but for merging, which has a thread; what it made is
+//! committed by the caller too, so the manifest has one writer.
 
 use crate::block::read::Block;
-use crate::compact;
+use crate::compact::{self, Done, Failure};
 use crate::config::RollupConfig;
 use crate::flush::{self, Flush};
 use crate::intake::Intake;
@@ -16,6 +17,7 @@ use logweir_base::time::Timestamp;
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 
 /// Text of log records is compressed in the journal; it holds back about so much less.
 const TEXT_COMPRESSION: u64 = 8;
@@ -30,14 +32,26 @@ pub struct Rollup {
     merge_failed: bool,
     /// Blocks that could not be read when they were to be merged: their neighbours shall not wait for them.
     damaged: BTreeSet<String>,
+    /// A merge that is under way.
+    merging: Option<JoinHandle<Result<Done, Failure>>>,
+    /// The number of the next file.
+    next_file: u64,
 }
 
 impl Rollup {
     /// Opens the store in `dir`, which belongs to `journal`. Errors: another journal's store, a format of another version, I/O.
     pub fn open(dir: SharedDir, journal: JournalId, config: RollupConfig) -> io::Result<Self> {
         let (manifest, notes) = Manifest::open(dir.clone(), journal)?;
-        let store = Store::open(dir, &manifest, notes, config)?;
-        Ok(Self { store, manifest, flush_failed: false, merge_failed: false, damaged: BTreeSet::new() })
+        let (next_file, store) = (manifest.known().next, Store::open(dir, &manifest, notes, config)?);
+        Ok(Self {
+            store,
+            manifest,
+            flush_failed: false,
+            merge_failed: false,
+            damaged: BTreeSet::new(),
+            merging: None,
+            next_file,
+        })
     }
 
     /// The reading side.
@@ -89,20 +103,20 @@ impl Rollup {
 
     fn write(&mut self, frozen: &Frozen) -> io::Result<()> {
         let shared = self.store.0.clone();
-        let known = self.manifest.known();
-        let (after, next) = (known.position.unwrap_or_default(), known.next);
+        let (after, next) = (self.manifest.known().position.unwrap_or_default(), self.next_file);
         let flush = Flush { dir: shared.dir.as_ref(), journal: shared.journal, after, next };
         let mut blocks = Vec::new();
         for (made, ids) in flush::write(frozen, &flush)? {
             blocks.push(Arc::new(Block::made(shared.dir.clone(), made, ids)));
         }
-        self.commit_blocks(blocks, &[], Some(frozen.to))?;
+        self.next_file += blocks.len() as u64;
+        self.commit(blocks, &[], Some(frozen.to))?;
         shared.live().counters.flushes += 1;
         Ok(())
     }
 
     /// Commits to the manifest and then changes what queries see. A failed sync ends everything.
-    pub(crate) fn commit_blocks(
+    fn commit(
         &mut self,
         add: Vec<Arc<Block>>,
         remove: &[String],
@@ -115,14 +129,17 @@ impl Rollup {
         let committed = self.manifest.commit(infos, remove, to, now);
         let mut live = shared.live();
         if let Err(e) = committed {
-            let (CommitError::Retry(e) | CommitError::Fatal(e)) = match e {
+            match e {
                 CommitError::Fatal(e) => {
                     live.fatal = Some(format!("manifest: {e}"));
-                    CommitError::Fatal(e)
+                    return Err(e);
                 }
-                retry => retry,
-            };
-            return Err(e);
+                CommitError::Retry(e) => {
+                    // They will be made anew, under other names.
+                    add.iter().for_each(|block| block.set_removed());
+                    return Err(e);
+                }
+            }
         }
         if position.is_some() {
             live.frozen = None;
@@ -173,18 +190,56 @@ impl Rollup {
                 live.retire(&self.store.0.config);
             }
         }
-        if self.merge_failed {
+        self.merge();
+    }
+
+    /// Commits a merge that has ended, and begins the next one.
+    fn merge(&mut self) {
+        if let Some(ended) = self.merging.take_if(|merging| merging.is_finished()) {
+            let done = ended.join().unwrap_or_else(|_| Err(io::Error::other("a merge has panicked").into()));
+            self.finish(done);
+        }
+        if self.merging.is_some() || self.merge_failed {
             return;
         }
-        if let Err(e) = compact::work(self) {
-            match e.block {
-                // What cannot be read today cannot be read tomorrow.
-                Some(name) if e.error.kind() == io::ErrorKind::InvalidData => {
-                    self.damaged.insert(name);
-                }
-                _ => self.merge_failed = true,
+        let shared = self.store.0.clone();
+        let Some(job) = compact::next(&shared, &self.damaged) else {
+            return;
+        };
+        let number = self.next_file;
+        self.next_file += 1;
+        if shared.config.workers == 0 {
+            return self.finish(job.run(&shared, number));
+        }
+        let thread = thread::Builder::new().name("rollup-merge".to_owned());
+        match thread.spawn(move || job.run(&shared, number)) {
+            Ok(handle) => self.merging = Some(handle),
+            Err(e) => self.report(&e),
+        }
+    }
+
+    fn finish(&mut self, done: Result<Done, Failure>) {
+        let committed = done.and_then(|Done { made, remove, counts }| {
+            self.commit(made.into_iter().collect(), &remove, None)?;
+            Ok(counts)
+        });
+        match committed {
+            Ok((duplicates, conflicts)) => {
+                let mut live = self.store.0.live();
+                live.counters.merges += 1;
+                live.counters.points.duplicates += duplicates;
+                live.counters.points.conflicts += conflicts;
             }
-            self.report(&e.error);
+            Err(e) => {
+                match e.block {
+                    // What cannot be read today cannot be read tomorrow.
+                    Some(name) if e.error.kind() == io::ErrorKind::InvalidData => {
+                        self.damaged.insert(name);
+                    }
+                    _ => self.merge_failed = true,
+                }
+                self.report(&e.error);
+            }
         }
     }
 
@@ -259,18 +314,6 @@ impl Rollup {
         drop(live);
         self.store.0.applied.notify_all();
     }
-
-    pub(crate) fn shared(&self) -> Arc<crate::store::Shared> {
-        self.store.0.clone()
-    }
-
-    pub(crate) fn is_damaged(&self, name: &str) -> bool {
-        self.damaged.contains(name)
-    }
-
-    pub(crate) fn next_file(&self) -> u64 {
-        self.manifest.known().next
-    }
 }
 
 impl Drop for Rollup {
@@ -282,6 +325,9 @@ impl Drop for Rollup {
             live.fatal.is_none()
         };
         self.store.0.applied.notify_all();
+        if let Some(Ok(Ok(Done { made: Some(made), .. }))) = self.merging.take().map(JoinHandle::join) {
+            made.set_removed();
+        }
         if is_well {
             let _ = self.flush();
         }

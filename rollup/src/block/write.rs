@@ -84,6 +84,16 @@ pub(crate) struct BlockWriter<'a> {
     stripes: Vec<Stripe>,
     open: Open,
     points: u64,
+    is_whole: bool,
+}
+
+impl Drop for BlockWriter<'_> {
+    /// Leaves nothing of a file that could not be written: on a full disk it would stand in the way of others.
+    fn drop(&mut self) {
+        if !self.is_whole {
+            let _ = self.dir.remove(&tmp(&self.name));
+        }
+    }
 }
 
 /// The stripe that is being written.
@@ -111,7 +121,20 @@ impl<'a> BlockWriter<'a> {
         let file = dir.create(&tmp)?;
         let (out, extents) = (format::head().to_vec(), vec![Extent::default(); series.len()]);
         let (stripes, open) = (Vec::new(), Open::default());
-        Ok(Self { head, name, dir, file, out, written: 0, series, extents, stripes, open, points: 0 })
+        Ok(Self {
+            head,
+            name,
+            dir,
+            file,
+            out,
+            written: 0,
+            series,
+            extents,
+            stripes,
+            open,
+            points: 0,
+            is_whole: false,
+        })
     }
 
     /// Begins a stripe; they ascend.
@@ -218,6 +241,7 @@ impl<'a> BlockWriter<'a> {
         info.bytes = self.written;
         self.file.sync()?;
         self.dir.rename(&tmp(&self.name), &self.name)?;
+        self.is_whole = true;
         self.dir.sync()?;
         let in_block = |(known, extent): (&Known, &Extent)| {
             let (first, last) = extent.span.unwrap_or((0, 0));

@@ -9,7 +9,7 @@ use std::io;
 
 /// Flushes each second tick, so that merges come soon.
 fn busy() -> RollupConfig {
-    RollupConfig { flush_age: Duration::from_secs(1), ..RollupConfig::default() }
+    RollupConfig { flush_age: Duration::from_secs(1), workers: 0, ..RollupConfig::default() }
 }
 
 /// Applies until something fails. Returns the last position that was said to be committed: the journal may have let

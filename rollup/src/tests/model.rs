@@ -48,7 +48,7 @@ impl Model {
 
 /// Small numbers, so that all rare things happen.
 pub(super) fn tiny() -> RollupConfig {
-    RollupConfig { flush_age: Duration::from_secs(60), ..RollupConfig::default() }
+    RollupConfig { flush_age: Duration::from_secs(60), workers: 0, ..RollupConfig::default() }
 }
 
 /// Some series of each kind over some hours, with points late, twice, and in conflict; a tick each minute.

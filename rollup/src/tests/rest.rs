@@ -417,7 +417,7 @@ fn d15_the_store_of_another_journal_is_refused() {
 #[test]
 fn a_sample_takes_two_bytes_at_most() {
     let dir = SimDir::new();
-    let mut rollup = open(&dir, &RollupConfig::default());
+    let mut rollup = open(&dir, &RollupConfig { workers: 0, ..RollupConfig::default() });
     let (targets, of_target) = (6, 60);
     let mut values = vec![0.0f64; targets * of_target];
     let mut state = 1u64;
@@ -476,4 +476,55 @@ fn a_window_of_a_thousand_recordings_takes_two_hundred_bytes_at_most() {
     let status = rollup.store().status();
     let bytes = status.block_bytes as f64 / status.block_points as f64;
     println!("bytes a window of 1,000 recordings: {bytes:.0}");
+}
+
+/// The thread merges what the caller would.
+#[test]
+fn merging_in_the_background_changes_nothing() {
+    let (dir, journal) = (SimDir::new(), journal(9, 60));
+    let mut rollup = open(&dir, &RollupConfig { workers: 1, ..tiny() });
+    apply(&mut rollup, &journal);
+    for n in 0..10_000 {
+        tick(&mut rollup, START + 3 * DAY + n);
+        if rollup.store().status().merges > 5 {
+            break;
+        }
+        std::thread::yield_now();
+    }
+    let mut expected = Model::of(&journal).all;
+    expected.retain(|labels, it| *it != Shown::default() && labels.starts_with('g'));
+    assert_eq!(shown(&rollup.store(), &named("g"), ALL), expected);
+    drop(rollup);
+    assert_eq!(shown(&open(&dir, &tiny()).store(), &named("g"), ALL), expected);
+}
+
+#[test]
+fn series_are_found_by_all_kinds_of_conditions() {
+    let dir = SimDir::new();
+    let mut rollup = open(&dir, &tiny());
+    for host in 0..4 {
+        send(&mut rollup, START, Kind::Gauge, &labels("g", host), vec![number(0, START, 1.0)]);
+    }
+    tick(&mut rollup, START + HOUR);
+    send(&mut rollup, START + HOUR, Kind::Gauge, &labels("late", 1), vec![number(0, START + HOUR, 1.0)]);
+    let store = rollup.store();
+    let regex = |text: &str| regex::Regex::new(&format!("^(?:{text})$")).expect("a regex");
+    let check = |name: &str, op: MatchOp, expected: usize| {
+        let matchers = [Matcher { name: name.to_owned(), op }];
+        assert_eq!(store.series(&matchers, ALL).len(), expected, "{matchers:?}");
+        assert_eq!(store.select(&matchers, ALL).expect("answers").series.len(), expected, "{matchers:?}");
+    };
+    check("__name__", MatchOp::Equal("g".into()), 4);
+    check("host", MatchOp::Equal("h1".into()), 2);
+    check("host", MatchOp::NotEqual("h1".into()), 3);
+    check("host", MatchOp::Matches(regex("h[01]")), 3);
+    check("host", MatchOp::NotMatches(regex("h.*")), 0);
+    check("absent", MatchOp::Equal(String::new()), 5);
+    check("absent", MatchOp::Matches(regex(".+")), 0);
+    let at = |start: i64, end: i64| store.label_values("__name__", &[], Span { start, end }).len();
+    assert_eq!((at(START, START), at(START + 1, START + HOUR - 1), at(START + 1, START + HOUR)), (1, 1, 1));
+    assert_eq!(store.label_names(&[], ALL).into_iter().collect::<Vec<_>>(), ["__name__", "host"]);
+    let few =
+        Rollup::open(shared(&dir), JOURNAL, RollupConfig { query_points_max: 2, ..tiny() }).expect("opens");
+    assert!(matches!(few.store().select(&named("g"), ALL), Err(crate::select::SelectError::TooMuch(_))));
 }
