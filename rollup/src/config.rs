@@ -36,7 +36,7 @@ pub struct RollupConfig {
     pub flush_age: Duration,
     /// Bytes of the journal that may be held back until files are written. Default 256 MiB.
     pub journal_bytes_max: u64,
-    /// Points that one query may load. Default 50 million: 800 MB of samples.
+    /// Samples that one query may load; a window counts as six, a histogram by its size. Default 50 million: 800 MB.
     pub query_points_max: u64,
     /// Points that one merge of files may take in. Default 100 million. Merges of more are left out.
     pub merge_points_max: u64,

@@ -1,7 +1,7 @@
 //! Writing points that are in no file yet: one block for each level and partition they fall into, then one commit.
 
 use crate::block::Points;
-use crate::block::format::of_metric;
+use crate::block::format::{Metrics, of_metric};
 use crate::block::read::Made;
 use crate::block::write::{BlockWriter, Head, Known};
 use crate::level::Level;
@@ -22,25 +22,28 @@ pub(crate) struct Flush<'a> {
     pub(crate) next: u64,
 }
 
-/// A series' points in a stripe: its place among the frozen ones, and which.
-type Part = (usize, Range<usize>);
+/// Series' points in a stripe: their places in the order of keys, and which points.
+type Parts = Vec<(usize, Range<usize>)>;
 
 /// Writes all blocks. With each the ids of its series, in its order.
 pub(crate) fn write(frozen: &Frozen, flush: &Flush<'_>) -> io::Result<Vec<(Made, Vec<u32>)>> {
-    let mut blocks: BTreeMap<(Level, i64), BTreeMap<i64, Vec<Part>>> = BTreeMap::new();
-    for (place, series) in frozen.series.iter().enumerate() {
-        let level = finest(series.known.form);
-        for (stripe, range) in stripes_of(level, &series.points) {
+    let mut series: Vec<&FrozenSeries> = frozen.series.iter().collect();
+    series.sort_unstable_by(|a, b| a.known.key().cmp(&b.known.key()));
+    let mut blocks: BTreeMap<(Level, i64), BTreeMap<i64, Parts>> = BTreeMap::new();
+    for (place, it) in series.iter().enumerate() {
+        let level = finest(it.known.form);
+        for (stripe, range) in stripes_of(level, &it.points) {
             let partition = level.partition_of(stripe + 1);
             blocks.entry((level, partition)).or_default().entry(stripe).or_default().push((place, range));
         }
     }
+    let metrics = frozen.metrics.iter().map(|(name, meta)| (name.clone(), of_metric(meta))).collect();
     let files = blocks.len() as u64;
     let mut written = Vec::new();
     for (number, ((level, partition), stripes)) in (flush.next..).zip(blocks) {
         let (journal, after, to, inputs) = (flush.journal, flush.after, frozen.to, Vec::new());
         let head = Head { journal, level, partition, after, to, inputs, files };
-        match write_one(frozen, flush.dir, number, head, &stripes) {
+        match write_one((&series, &stripes), flush.dir, number, head, &metrics) {
             Ok(one) => written.push(one),
             Err(e) => {
                 // All are made anew the next time.
@@ -53,24 +56,22 @@ pub(crate) fn write(frozen: &Frozen, flush: &Flush<'_>) -> io::Result<Vec<(Made,
 }
 
 fn write_one(
-    frozen: &Frozen,
+    (all, stripes): (&[&FrozenSeries], &BTreeMap<i64, Parts>),
     dir: &dyn Dir,
     number: u64,
     head: Head,
-    stripes: &BTreeMap<i64, Vec<Part>>,
+    metrics: &Metrics,
 ) -> io::Result<(Made, Vec<u32>)> {
     let mut places: Vec<usize> = stripes.values().flatten().map(|part| part.0).collect();
     places.sort_unstable();
     places.dedup();
-    let series: Vec<&FrozenSeries> = places.iter().map(|&place| &frozen.series[place]).collect();
-    let known: Vec<Known> = series.iter().map(|it| it.known.clone()).collect();
+    let known: Vec<Known> = places.iter().map(|&place| all[place].known.clone()).collect();
     let mut writer = BlockWriter::new(dir, file_name(number), head, &known)?;
     for (&start, parts) in stripes {
         writer.begin(start);
-        let mut at = 0;
         for (place, range) in parts {
-            at += places[at..].iter().position(|it| it == place).unwrap_or(0);
-            let points = &frozen.series[*place].points;
+            let at = places.binary_search(place).expect("each was put there");
+            let points = &all[*place].points;
             if range.len() == points.len() {
                 writer.add(at, points)?;
             } else {
@@ -79,8 +80,7 @@ fn write_one(
         }
         writer.end()?;
     }
-    let metrics = frozen.metrics.iter().map(|(name, meta)| (name.clone(), of_metric(meta))).collect();
-    Ok((writer.finish(&metrics)?, series.iter().map(|it| it.id).collect()))
+    Ok((writer.finish(metrics)?, places.iter().map(|&place| all[place].id).collect()))
 }
 
 /// The stripes that points fall into, and which points those are.

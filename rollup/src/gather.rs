@@ -119,7 +119,7 @@ fn from_block(block: &Block, ask: &Ask<'_>, loaded: u64) -> io::Result<FromBlock
                     later.push((points[places[series as usize] as usize].0, totals));
                 }
                 Found::Chunk(chunk) => {
-                    *loaded += if has_rows { chunk.times.len() } else { chunk.wanted.len() } as u64;
+                    *loaded += if has_rows { chunk.weight() } else { chunk.wanted.len() as u64 };
                     if *loaded > ask.points_max {
                         return Err(io::ErrorKind::QuotaExceeded.into());
                     }

@@ -14,6 +14,7 @@ use logweir_base::ids::Position;
 use logweir_base::metric::{LabelsRef, Meta};
 use logweir_base::time::Timestamp;
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 use std::sync::Arc;
 
 /// Metrics of which more is known than their points; what more there are is forgotten.
@@ -55,7 +56,6 @@ pub(crate) struct Live {
 /// Points up to a position, on their way to files.
 pub(crate) struct Frozen {
     pub(crate) to: Position,
-    /// By labels and form.
     pub(crate) series: Vec<FrozenSeries>,
     /// By id: place among them.
     pub(crate) places: HashMap<u32, usize>,
@@ -84,7 +84,6 @@ impl Live {
                 Known { labels, form: it.form, kind: it.kind, source: it.source, state, state_of: to };
             series.push(FrozenSeries { id, known, points });
         }
-        series.sort_unstable_by(|a, b| a.known.key().cmp(&b.known.key()));
         let places = series.iter().enumerate().map(|(place, it)| (it.id, place)).collect();
         let metrics = std::mem::take(&mut self.new_metrics);
         let bytes = std::mem::take(&mut self.head_bytes);
@@ -199,7 +198,7 @@ impl Head {
         }
     }
 
-    /// A copy of those that end in (after, to], ascending.
+    /// A copy of the samples in (after, to], ascending; of windows also those behind, for what they add up to.
     pub(crate) fn copy(&self, after: i64, to: i64) -> Points {
         match self {
             Self::Samples(points, late) => {
@@ -213,7 +212,10 @@ impl Head {
                 sort_samples(&mut times, &mut values);
                 Points::Samples(times, values)
             }
-            Self::Rows(rows) => Points::Rows(rows.values().filter(|row| row.end > after).cloned().collect()),
+            Self::Rows(rows) => {
+                let behind = rows.range((Bound::Excluded(after), Bound::Unbounded));
+                Points::Rows(behind.map(|(_, row)| row.clone()).collect())
+            }
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::window::{self, Row, is_counter};
 use logweir_base::metric::labels::NAME;
 use logweir_base::metric::{Kind, Labels};
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// How a series of observations is shown.
@@ -323,18 +323,25 @@ fn of_view(row: &Row, view: View) -> Window {
 
 /// Of a series that was sent in two forms, the one with the latest points is shown.
 fn drop_twins(answer: &mut Answer) {
-    let mut seen = HashSet::new();
-    let twins: HashSet<Arc<Labels>> =
-        answer.series.iter().filter(|it| !seen.insert(&it.labels)).map(|it| it.labels.clone()).collect();
-    for labels in twins {
-        let latest = answer.series.iter().filter(|it| it.labels == labels).map(latest_of).max();
-        let mut kept = false;
-        answer.series.retain(|it| {
-            let keep = it.labels != labels || (Some(latest_of(it)) == latest && !kept);
-            kept |= keep && it.labels == labels;
-            keep
-        });
-        answer.warnings.push(format!("{labels} came as values and as increases; shown is what came last"));
+    let mut best: HashMap<Arc<Labels>, usize> = HashMap::new();
+    let mut dropped = HashSet::new();
+    for (at, series) in answer.series.iter().enumerate() {
+        let Some(twin) = best.insert(series.labels.clone(), at) else { continue };
+        if latest_of(&answer.series[twin]) > latest_of(series) {
+            best.insert(series.labels.clone(), twin);
+            dropped.insert(at);
+        } else {
+            dropped.insert(twin);
+        }
+    }
+    if let Some(&at) = dropped.iter().min() {
+        let labels = &answer.series[at].labels;
+        answer.warnings.push(format!(
+            "{} series, like {labels}, came as values and as increases; shown is what came last",
+            dropped.len()
+        ));
+        let mut at = 0..;
+        answer.series.retain(|_| at.next().is_some_and(|at| !dropped.contains(&at)));
     }
 }
 

@@ -132,8 +132,11 @@ pub(crate) fn of_samples(times: &[i64], values: &[f64], step_ms: i64, before: Op
     let mut before = before;
     for (&time, &value) in times.iter().zip(values).filter(|(_, value)| !is_stale(**value)) {
         let mut row = Row::of_value(end_of(time, step_ms), time, value);
-        row.increase = before.map_or(0.0, |before| if value >= before { value - before } else { value });
-        before = Some(value);
+        // What is no finite number has not grown, and nothing grows from it.
+        if value.is_finite() {
+            row.increase = before.map_or(0.0, |before| if value >= before { value - before } else { value });
+            before = Some(value);
+        }
         push_or_merge(&mut rows, row);
     }
     rows

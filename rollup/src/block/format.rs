@@ -97,9 +97,11 @@ pub(crate) struct Meta {
     pub(crate) files: u64,
     pub(crate) series: Section,
     pub(crate) stripes: Vec<Stripe>,
-    /// What is known of metrics: type, unit, help.
-    pub(crate) metrics: BTreeMap<String, (String, String, String)>,
+    pub(crate) metrics: Metrics,
 }
+
+/// What is known of metrics, by name: type, unit, help.
+pub(crate) type Metrics = BTreeMap<String, (String, String, String)>;
 
 /// Known of a metric, as the file has it.
 pub(crate) fn of_metric(meta: &MetricMeta) -> (String, String, String) {

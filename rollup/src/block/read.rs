@@ -87,7 +87,16 @@ pub(crate) struct Chunk<'a> {
     bytes: &'a [u8],
 }
 
+/// Memory of a window, in samples; and of the histograms in so many bytes of a chunk.
+const ROW_WEIGHT: u64 = 6;
+const HISTOGRAMS_WEIGHT: u64 = 2;
+
 impl Chunk<'_> {
+    /// What a chunk of windows takes in memory, in samples.
+    pub(crate) fn weight(&self) -> u64 {
+        self.times.len() as u64 * ROW_WEIGHT + self.bytes.len() as u64 / HISTOGRAMS_WEIGHT
+    }
+
     /// Adds its points: of samples those in the span that was asked for.
     pub(crate) fn decode(&self, scratch: &mut Scratch, points: &mut Points) -> io::Result<()> {
         let decoded = chunk::decode(self.bytes, self.times, self.wanted.clone(), scratch, points);

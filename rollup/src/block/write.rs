@@ -1,7 +1,7 @@
 //! Writing a block, stripe by stripe: only one stripe's pages are in memory at a time, but for the table of series.
 
 use super::chunk::{self, Points, Totals};
-use super::format::{self, BlockInfo, Effort, Meta, PAGE_BYTES, Section, Stripe, compress};
+use super::format::{self, BlockInfo, Effort, Meta, Metrics, PAGE_BYTES, Section, Stripe, compress};
 use super::read::{InBlock, Made};
 use crate::codec::times::{self, TIMES_MAX};
 use crate::level::Level;
@@ -10,7 +10,7 @@ use logweir_base::dir::{Dir, File};
 use logweir_base::ids::{JournalId, Position, SourceId};
 use logweir_base::metric::{Kind, Labels, LabelsRef};
 use logweir_base::varint;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_128;
@@ -226,7 +226,7 @@ impl<'a> BlockWriter<'a> {
     }
 
     /// Ends the file and makes it durable under its name.
-    pub(crate) fn finish(mut self, metrics: &BTreeMap<String, (String, String, String)>) -> io::Result<Made> {
+    pub(crate) fn finish(mut self, metrics: &Metrics) -> io::Result<Made> {
         let series = self.section(&self.series_table())?;
         let mut info = self.info();
         let Head { journal, inputs, files, .. } = self.head.clone();

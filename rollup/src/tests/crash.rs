@@ -15,8 +15,12 @@ fn busy() -> RollupConfig {
 /// Applies until something fails. Returns the last position that was said to be committed: the journal may have let
 /// go of all up to it.
 fn live(dir: SharedDir, journal: &Journal) -> u64 {
+    live_with(dir, &busy(), journal)
+}
+
+fn live_with(dir: SharedDir, config: &RollupConfig, journal: &Journal) -> u64 {
     let mut released = 0;
-    let Ok(mut rollup) = Rollup::open(dir, JOURNAL, busy()) else {
+    let Ok(mut rollup) = Rollup::open(dir, JOURNAL, config.clone()) else {
         return released;
     };
     for (position, (received, record)) in (1..).zip(journal) {
@@ -83,6 +87,52 @@ fn first_failure(seeds: u64, dir_of: impl Fn(&SimDir) -> SharedDir) -> Option<St
 #[test]
 fn r4_r5_r6_r10_every_point_once_after_a_power_cut_at_every_operation() {
     assert_eq!(first_failure(4, shared), None);
+}
+
+/// R7: steps to the next level and removals are whole or have not happened: what is shown is what an undisturbed store shows.
+#[test]
+fn r7_steps_to_the_next_level_survive_a_power_cut_at_every_operation() {
+    let config = RollupConfig {
+        samples: Duration::from_secs(86_400),
+        windows_10s: Duration::from_secs(86_400),
+        ..busy()
+    };
+    let mut journal = journal(2, 9);
+    journal.extend((0..8).map(|n| (START + 4 * DAY + n * 10_000, Record::Tick)));
+    let run = |dir: &SimDir| {
+        let mut rollup = open(dir, &config);
+        apply(&mut rollup, &journal);
+        for n in 0..20 {
+            let position = rollup.store().applied().0 + 1;
+            let ticked = apply_one(&mut rollup, position, START + 4 * DAY + HOUR + n * 10_000, &Record::Tick);
+            ticked.expect("ticks");
+        }
+        shown(&rollup.store(), &[], ALL)
+    };
+    let dir = SimDir::new();
+    let expected = run(&dir);
+    let sum = |of: fn(&(f64, u64)) -> f64| {
+        let all = expected.iter().filter(|(labels, _)| labels.starts_with('d') || labels.starts_with('g'));
+        all.flat_map(|(_, it)| it.windows.values()).map(of).sum::<f64>()
+    };
+    let model = Model::of(&journal).all;
+    let d: f64 = model
+        .iter()
+        .filter(|it| it.0.starts_with('d'))
+        .flat_map(|it| it.1.windows.values())
+        .map(|it| it.0)
+        .sum();
+    let g: usize = model.iter().filter(|it| it.0.starts_with('g')).map(|it| it.1.samples.len()).sum();
+    assert_eq!((sum(|it| it.1 as f64), d > 0.0), (g as f64, true), "all samples are in windows");
+    for stop in 0..dir.operations() {
+        let dir = SimDir::new();
+        dir.stop_after(stop);
+        live_with(shared(&dir), &config, &journal);
+        for survival in survivals(2) {
+            let dir = dir.crash(survival);
+            assert_eq!(run(&dir), expected, "stopped after {stop}, {survival:?}");
+        }
+    }
 }
 
 /// The harness is sharp: leave out any of the three syncs, and some power cut loses points.
