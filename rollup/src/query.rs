@@ -288,8 +288,8 @@ fn join(mut rows: Vec<Row>, finer: Points, step: i64) -> Vec<Row> {
 }
 
 /// Shows windows as what they are of, and observations also as counters.
-fn show(hit: &Hit, rows: Vec<Row>, step_ms: i64, later: Totals, selected: &mut Vec<Selected>) {
-    let Some(first) = rows.first() else { return };
+fn show(hit: &Hit, mut rows: Vec<Row>, step_ms: i64, later: Totals, selected: &mut Vec<Selected>) {
+    let Some(first) = rows.first().map(|it| it.last - it.increase) else { return };
     let mut inside = Totals::default();
     rows.iter().for_each(|row| inside.add(row));
     for &view in &hit.views {
@@ -302,18 +302,21 @@ fn show(hit: &Hit, rows: Vec<Row>, step_ms: i64, later: Totals, selected: &mut V
             Form::Samples => WindowsOf::Gauge,
         };
         let before = match hit.form {
-            Form::Samples => first.last - first.increase,
+            Form::Samples => first,
             _ if view == View::Sum => hit.totals.sum - later.sum - inside.sum,
             _ => hit.totals.increase - later.increase - inside.increase,
         };
-        let rows = rows.iter().map(|row| of_view(row, view)).collect();
+        let rows = match hit.views.as_slice() {
+            [View::Own] => std::mem::take(&mut rows).into_iter().map(Row::shown).collect(),
+            _ => rows.iter().map(|row| of_view(row, view)).collect(),
+        };
         let points = SeriesPoints::Windows(Windows { of, step_ms, rows, before });
         selected.push(Selected { labels: labels_of(&hit.labels, view), points });
     }
 }
 
 fn of_view(row: &Row, view: View) -> Window {
-    let shown = row.shown();
+    let shown = row.clone().shown();
     match view {
         View::Own => shown,
         View::Count => Window { increase: shown.count as f64, histogram: None, ..shown },

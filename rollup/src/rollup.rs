@@ -110,13 +110,13 @@ impl Rollup {
             blocks.push(Arc::new(Block::made(shared.dir.clone(), made, ids)));
         }
         self.next_file += blocks.len() as u64;
-        self.commit(blocks, &[], Some(frozen.to))?;
+        self.commit_blocks(blocks, &[], Some(frozen.to))?;
         shared.live().counters.flushes += 1;
         Ok(())
     }
 
     /// Commits to the manifest and then changes what queries see. A failed sync ends everything.
-    fn commit(
+    fn commit_blocks(
         &mut self,
         add: Vec<Arc<Block>>,
         remove: &[String],
@@ -220,7 +220,7 @@ impl Rollup {
 
     fn finish(&mut self, done: Result<Done, Failure>) {
         let committed = done.and_then(|Done { made, remove, counts }| {
-            self.commit(made.into_iter().collect(), &remove, None)?;
+            self.commit_blocks(made.into_iter().collect(), &remove, None)?;
             Ok(counts)
         });
         match committed {

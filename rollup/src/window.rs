@@ -70,15 +70,13 @@ impl Row {
     }
 
     /// As a query sees it; what histograms tell is told there too.
-    pub(crate) fn shown(&self) -> Window {
-        let Self { end, count, sum, min, max, last, increase, histogram, .. } = self.clone();
-        match histogram {
-            Some(it) => {
-                let (count, sum, min, max) = (it.count, it.sum, it.min, it.max);
-                Window { end, count, sum, min, max, last, increase, histogram: Some(it) }
-            }
-            None => Window { end, count, sum, min, max, last, increase, histogram },
-        }
+    pub(crate) fn shown(self) -> Window {
+        let Self { end, count, sum, min, max, last, increase, histogram, .. } = self;
+        let (count, sum, min, max) = match &histogram {
+            Some(it) => (it.count, it.sum, it.min, it.max),
+            None => (count, sum, min, max),
+        };
+        Window { end, count, sum, min, max, last, increase, histogram }
     }
 }
 

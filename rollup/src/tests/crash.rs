@@ -57,6 +57,12 @@ fn first_failure(seeds: u64, dir_of: impl Fn(&SimDir) -> SharedDir) -> Option<St
         live(dir_of(&dir), &journal);
         dir.operations()
     };
+    let merges = {
+        let mut rollup = open(&SimDir::new(), &busy());
+        apply(&mut rollup, &journal);
+        rollup.store().status().merges
+    };
+    assert!(merges > 0, "merges were expected");
     assert!(operations > 60, "{operations} operations: flushes and merges were expected");
     for stop in 0..=operations {
         let dir = SimDir::new();

@@ -528,3 +528,58 @@ fn series_are_found_by_all_kinds_of_conditions() {
         Rollup::open(shared(&dir), JOURNAL, RollupConfig { query_points_max: 2, ..tiny() }).expect("opens");
     assert!(matches!(few.store().select(&named("g"), ALL), Err(crate::select::SelectError::TooMuch(_))));
 }
+
+/// D03: merges that do not fit are put off; what they leave behind does not fill the disk further.
+#[test]
+fn d03_a_full_disk_puts_merges_off() {
+    let (dir, journal) = (SimDir::new(), journal(8, 30));
+    let config = RollupConfig { flush_age: Duration::from_secs(1), ..tiny() };
+    let mut rollup = open(&dir, &config);
+    let half = journal[..10].to_vec();
+    apply(&mut rollup, &half);
+    let used = |dir: &SimDir| -> usize {
+        dir.list().expect("lists").iter().map(|name| dir.contents(name).map_or(0, |it| it.len())).sum()
+    };
+    let mut expected = Model::of(&journal).all;
+    expected.retain(|labels, it| *it != Shown::default() && labels.starts_with('g'));
+    for (at, (received, record)) in journal.iter().enumerate() {
+        dir.set_space(if at % 5 == 4 { None } else { Some(used(&dir) as u64 + 2500) });
+        apply_one(&mut rollup, at as u64 + 1, *received, record).expect("applies");
+        let files = dir.list().expect("lists").len();
+        assert!(files <= rollup.store().status().blocks + 1, "{files} files");
+    }
+    let status = rollup.store().status();
+    assert!(status.failures > 0 && status.merges > 0, "{status:?}");
+    assert_eq!(shown(&rollup.store(), &named("g"), ALL), expected);
+}
+
+/// I05: a block that cannot be read is left out of merges, and its neighbours are merged without it.
+#[test]
+fn i05_a_damaged_block_holds_up_no_merge() {
+    let (dir, journal) = (SimDir::new(), journal(8, 30));
+    let mut rollup = open(&dir, &RollupConfig { flush_age: Duration::from_secs(1), ..tiny() });
+    apply(&mut rollup, &journal[..4].to_vec());
+    let name = dir.list().expect("lists").remove(0);
+    let mut bytes = dir.contents(&name).expect("the block");
+    bytes[20] ^= 1;
+    dir.put(&name, &bytes);
+    apply(&mut rollup, &journal);
+    let status = rollup.store().status();
+    assert!(status.merges > 0 && status.failures == 1 && status.errors[0].contains(&name), "{status:?}");
+    assert!(dir.contents(&name).is_some(), "it stays for whoever can mend it");
+}
+
+#[test]
+fn the_manifest_is_written_anew_from_time_to_time() {
+    let dir = SimDir::new();
+    let mut rollup = open(&dir, &tiny());
+    let mut longest = 0;
+    for n in 0..2010 {
+        tick(&mut rollup, START + n * 100_000);
+        longest = longest.max(dir.contents("manifest").map_or(0, |it| it.len()));
+    }
+    assert!(dir.contents("manifest").expect("it is").len() < longest / 50, "{longest}");
+    let committed = rollup.committed();
+    drop(rollup);
+    assert!(open(&dir, &tiny()).committed() >= committed);
+}
