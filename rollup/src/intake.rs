@@ -123,9 +123,7 @@ impl<'a> Intake<'a> {
     /// Something was observed, so many times. False when the series is gone.
     pub fn add_observation(&mut self, handle: SeriesHandle, time_ms: i64, value: f64, times: u64) -> bool {
         self.add(handle, Form::Histogram, time_ms, value, |it, id| {
-            let mut histogram = Histogram::default();
-            histogram.record_many(value, times);
-            it.push_histogram(id, time_ms, histogram);
+            it.push_observation(id, time_ms, value, times)
         })
     }
 
@@ -353,9 +351,31 @@ impl<'a> Intake<'a> {
     }
 
     fn push_histogram(&mut self, id: u32, time: i64, histogram: Histogram) {
-        let bytes = histogram.buckets().count() * BUCKET_BYTES;
+        let bytes = histogram.buckets().size_hint().0 * BUCKET_BYTES;
         let row = Row::of_histogram(end_of(time, Level::Windows10s.step_ms()), Arc::new(histogram));
         self.push_row(id, row, bytes);
+    }
+
+    fn push_observation(&mut self, id: u32, time: i64, value: f64, times: u64) {
+        let end = end_of(time, Level::Windows10s.step_ms());
+        let live = &mut *self.live;
+        let series = live.registry.get_mut(id);
+        // Fast path: the window is there.
+        if let Head::Rows(rows) = &mut series.head
+            && let Some(Row { histogram: Some(histogram), .. }) = rows.get_mut(&end)
+        {
+            let before = histogram.buckets().size_hint().0;
+            let all = Arc::make_mut(histogram);
+            all.record_many(value, times);
+            live.head_bytes += (all.buckets().size_hint().0 - before) * BUCKET_BYTES;
+            series.state.totals.increase += times as f64;
+            series.state.totals.sum += value * times as f64;
+            live.counters.points.late += u64::from(end < series.last_time);
+            return;
+        }
+        let mut histogram = Histogram::default();
+        histogram.record_many(value, times);
+        self.push_histogram(id, time, histogram);
     }
 
     fn push_row(&mut self, id: u32, row: Row, more_bytes: usize) {
