@@ -13,16 +13,16 @@ use crate::manifest::file_name;
 use crate::store::Shared;
 use crate::window;
 use logweir_base::ids::Position;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::sync::Arc;
 
 /// Neighbours of about one size that are merged.
-const MERGE_COUNT: usize = 8;
+const MERGE_COUNT: usize = 4;
 /// Blocks that are merged at a time, but for a partition that is settled.
 const MERGE_MAX: usize = 64;
 /// Each so many times larger is the next size.
-const TIER_BITS: u32 = 3;
+const TIER_BITS: u32 = 2;
 /// Points that are decoded at a time.
 const BATCH_POINTS: u64 = 1 << 20;
 /// A partition that ended so long ago is merged into one block.
@@ -130,16 +130,18 @@ fn is_scattered(blocks: &[Arc<Block>]) -> bool {
 }
 
 /// The first neighbours that are all small, of the smallest size of which there are enough; of more than [`MERGE_MAX`] the first.
+/// None of them may have most of the points: it would be written again and again for the sake of few.
 fn tier_of(blocks: &[Arc<Block>]) -> Option<&[Arc<Block>]> {
-    let tier = |block: &Arc<Block>| (64 - block.info.points.leading_zeros()) / TIER_BITS;
-    let tiers: HashSet<u32> = blocks.iter().map(tier).collect();
-    let mut tiers: Vec<u32> = tiers.into_iter().collect();
-    tiers.sort_unstable();
+    let points = |block: &Arc<Block>| block.info.points;
+    let tier = |block: &Arc<Block>| (64 - points(block).leading_zeros()) / TIER_BITS;
+    let tiers: BTreeSet<u32> = blocks.iter().map(tier).collect();
+    let is_worth = |run: &&[Arc<Block>]| {
+        let largest = run.iter().map(points).max().unwrap_or(0);
+        run.len() >= MERGE_COUNT && largest <= run.iter().map(points).sum::<u64>() / 2
+    };
     tiers.into_iter().find_map(|largest| {
-        let mut runs = blocks.chunk_by(|a, b| tier(a).max(tier(b)) <= largest);
-        let run =
-            runs.find(|run| run.len() >= MERGE_COUNT && run.iter().all(|block| tier(block) <= largest))?;
-        Some(&run[..run.len().min(MERGE_MAX)])
+        let runs = blocks.split(|block| tier(block) > largest);
+        runs.map(|run| &run[..run.len().min(MERGE_MAX)]).find(is_worth)
     })
 }
 
