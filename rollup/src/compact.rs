@@ -7,7 +7,7 @@ use crate::block::Points;
 use crate::block::format::BlockInfo;
 use crate::block::read::Block;
 use crate::block::write::{BlockWriter, Head, Known};
-use crate::gather::{Ask, GatherError, Gathered, NOT_WANTED, gather};
+use crate::gather::{Ask, Damaged, GatherError, Gathered, NOT_WANTED, gather};
 use crate::level::Level;
 use crate::manifest::file_name;
 use crate::store::Shared;
@@ -216,7 +216,14 @@ impl<'a> Merge<'a> {
         let highest = ids.iter().max().map_or(0, |&id| id as usize + 1);
         let mut wanted = vec![NOT_WANTED; highest];
         ids.iter().zip(0..).for_each(|(&id, place)| wanted[id as usize] = place);
-        let ask = Ask { after, to, wanted: &wanted, count: ids.len(), points_max: u64::MAX };
+        let ask = Ask {
+            after,
+            to,
+            wanted: &wanted,
+            count: ids.len(),
+            points_max: u64::MAX,
+            damaged: Damaged::Fails,
+        };
         gather(blocks, level, &ask).map_err(|e| match e {
             GatherError::TooMuch => io::Error::from(io::ErrorKind::QuotaExceeded).into(),
             GatherError::Block(name, e) => {

@@ -21,6 +21,16 @@ pub(crate) struct Ask<'a> {
     pub(crate) count: usize,
     /// Points that may be loaded.
     pub(crate) points_max: u64,
+    pub(crate) damaged: Damaged,
+}
+
+/// What becomes of a block that is damaged.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Damaged {
+    /// It is an error.
+    Fails,
+    /// All of it is left out, and said so.
+    LeftOut,
 }
 
 /// Of a series that is not asked for.
@@ -36,6 +46,8 @@ pub(crate) struct Gathered {
     /// Samples that were there before, the same and others.
     pub(crate) duplicates: u64,
     pub(crate) conflicts: u64,
+    /// Blocks that were left out, and why.
+    pub(crate) left_out: Vec<String>,
 }
 
 /// Why gathering ended early.
@@ -59,7 +71,8 @@ pub(crate) fn gather(blocks: &[Arc<Block>], level: Level, ask: &Ask<'_>) -> Resu
     let none = || Points::none(level != Level::Samples);
     let points = (0..ask.count).map(|_| none()).collect();
     let later = vec![Totals::default(); ask.count];
-    let mut gathered = Gathered { points, later, loaded: 0, duplicates: 0, conflicts: 0 };
+    let mut gathered =
+        Gathered { points, later, loaded: 0, duplicates: 0, conflicts: 0, left_out: Vec::new() };
     let of_level = |block: &&Arc<Block>| block.info.level == level && block.info.last > ask.after;
     for block in blocks.iter().filter(of_level) {
         if block.info.first > ask.to {
@@ -69,10 +82,18 @@ pub(crate) fn gather(blocks: &[Arc<Block>], level: Level, ask: &Ask<'_>) -> Resu
         match from_block(block, ask, gathered.loaded) {
             Ok(found) => gathered.merge(found),
             Err(e) if e.kind() == io::ErrorKind::QuotaExceeded => return Err(GatherError::TooMuch),
+            Err(e) if ask.damaged == Damaged::LeftOut && is_lasting(&e) => {
+                gathered.left_out.push(format!("{} is left out: {e}", block.info.name));
+            }
             Err(e) => return Err(GatherError::Block(block.info.name.clone(), e)),
         }
     }
     Ok(gathered)
+}
+
+/// Whether it will be so the next time too.
+fn is_lasting(e: &io::Error) -> bool {
+    matches!(e.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof | io::ErrorKind::NotFound)
 }
 
 /// What a block has.

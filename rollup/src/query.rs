@@ -2,7 +2,7 @@
 
 use crate::block::read::Block;
 use crate::block::{Points, Totals};
-use crate::gather::{Ask, GatherError, NOT_WANTED, gather, trim};
+use crate::gather::{Ask, Damaged, GatherError, NOT_WANTED, gather, trim};
 use crate::level::Level;
 use crate::live::{Frozen, Live, finest};
 use crate::select::{
@@ -172,23 +172,34 @@ pub(crate) fn select(store: &Store, matchers: &[Matcher], span: Span) -> Result<
             ));
         }
         let points_max = shared.config.query_points_max;
-        let found =
-            load(&blocks, &mut hits, &wanted, (finest, level), span, points_max).map_err(|e| match e {
-                GatherError::TooMuch => SelectError::TooMuch(format!(
-                    "more than {points_max} points: ask for fewer series or a shorter time"
-                )),
-                GatherError::Block(name, e) => {
-                    let why = format!("{}/{name}: {e}", shared.dir.describe());
-                    shared.live().counters.report(why.clone());
-                    SelectError::Failed(why)
-                }
-            })?;
+        let loaded = load(&blocks, &mut hits, &wanted, (finest, level), span, points_max);
+        let (found, left_out) = loaded.map_err(|e| explain(store, e))?;
         answer.series.extend(found);
+        if !left_out.is_empty() {
+            let mut live = shared.live();
+            left_out.iter().for_each(|why| live.counters.report(why.clone()));
+            answer.warnings.extend(left_out);
+        }
     }
     if forms > 1 {
         drop_twins(&mut answer);
     }
     Ok(answer)
+}
+
+fn explain(store: &Store, e: GatherError) -> SelectError {
+    let shared = &store.0;
+    match e {
+        GatherError::TooMuch => SelectError::TooMuch(format!(
+            "more than {} points: ask for fewer series or a shorter time",
+            shared.config.query_points_max
+        )),
+        GatherError::Block(name, e) => {
+            let why = format!("{}/{name}: {e}", shared.dir.describe());
+            shared.live().counters.report(why.clone());
+            SelectError::Failed(why)
+        }
+    }
 }
 
 fn days(ms: i64) -> String {
@@ -217,7 +228,7 @@ fn level_for(blocks: &[Arc<Block>], wanted: &[u32], finest: Level, span: Span) -
         .unwrap_or(finest)
 }
 
-/// Loads points of hits whose finest level is the same.
+/// Loads points of hits whose finest level is the same. Returns also which blocks were left out, and why.
 fn load(
     blocks: &[Arc<Block>],
     hits: &mut [Hit],
@@ -225,7 +236,7 @@ fn load(
     (finest, level): (Level, Level),
     span: Span,
     points_max: u64,
-) -> Result<Vec<Selected>, GatherError> {
+) -> Result<(Vec<Selected>, Vec<String>), GatherError> {
     let step = level.step_ms();
     let (after, to) = if step == 0 {
         (span.start.saturating_sub(1), span.end)
@@ -235,12 +246,13 @@ fn load(
     };
     let mut all: Vec<Vec<Row>> = vec![Vec::new(); hits.len()];
     let mut later = vec![Totals::default(); hits.len()];
-    let mut left = points_max;
+    let (mut left, mut left_out) = (points_max, Vec::new());
     // Coarser levels have the older points.
     for of in Level::ALL.iter().rev().filter(|it| **it > finest) {
-        let ask = Ask { after, to, wanted, count: hits.len(), points_max: left };
+        let ask = Ask { after, to, wanted, count: hits.len(), points_max: left, damaged: Damaged::LeftOut };
         let gathered = gather(blocks, *of, &ask)?;
         left = left.saturating_sub(gathered.loaded);
+        left_out.extend(gathered.left_out);
         for (place, points) in gathered.points.into_iter().enumerate() {
             later[place].merge(gathered.later[place]);
             if let Points::Rows(rows) = points {
@@ -248,8 +260,9 @@ fn load(
             }
         }
     }
-    let ask = Ask { after, to, wanted, count: hits.len(), points_max: left };
+    let ask = Ask { after, to, wanted, count: hits.len(), points_max: left, damaged: Damaged::LeftOut };
     let mut gathered = gather(blocks, finest, &ask)?;
+    left_out.append(&mut gathered.left_out);
     for (place, hit) in hits.iter_mut().enumerate() {
         for mut points in [hit.frozen.take(), hit.head.take()].into_iter().flatten() {
             let behind = trim(&mut points, after, to);
@@ -272,7 +285,7 @@ fn load(
             points => show(hit, join(rows, points, step), step, later[place], &mut selected),
         }
     }
-    Ok(selected)
+    Ok((selected, left_out))
 }
 
 /// Windows of the asked step of older windows and of finer points behind them.
