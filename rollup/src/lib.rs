@@ -2,4 +2,5 @@
 //!
 //! Deliberately absent: tokio, HTTP, and any clock; time arrives as TICK records.
 
+pub mod rules;
 pub mod select;

@@ -159,10 +159,16 @@ fn without_escapes(text: &str) -> String {
     out
 }
 
-/// `key=value` pairs and ids in the message are fields; what the layout has found itself stands first.
+/// `key=value` pairs and ids in the message are fields; what the layout has found itself stands first, and is not told twice
+/// where the message is all of the text: numbers are summed.
 fn add_pairs(reading: &mut Reading<'_>) {
     if let Cow::Borrowed(message) = reading.message {
+        let of_layout = reading.fields.len();
         pairs::pairs(message, &mut reading.fields);
+        let (own, of_message) = reading.fields.split_at(of_layout);
+        let mut new: Vec<_> = of_message.iter().filter(|pair| !own.contains(pair)).cloned().collect();
+        reading.fields.truncate(of_layout);
+        reading.fields.append(&mut new);
     }
 }
 
