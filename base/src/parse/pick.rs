@@ -10,19 +10,49 @@ use super::RecordView;
 use super::json::{Parser, Value, as_object};
 use super::read::{Said, unwrapped};
 use super::scan::Cursor;
+use aho_corasick::packed::Searcher;
+use memchr::{memchr, memmem};
 use std::ops::ControlFlow;
 
 /// So many have a bit each in a word.
 pub const PATHS_MAX: usize = 64;
-/// First bytes of paths that are told apart.
-const FIRSTS: usize = 256;
+/// Bytes of a key that are searched for; what follows them is compared when they are found.
+const NEEDLE_BYTES_MAX: usize = 4;
 
 /// Paths of fields that are wanted.
 #[derive(Debug, Clone)]
 pub struct Paths {
-    paths: Vec<Box<str>>,
-    /// By its first byte, the paths that begin with it.
-    by_first: Box<[u64; FIRSTS]>,
+    /// The outermost object first, then those that wanted fields may stand in.
+    objects: Vec<Object>,
+    /// Finds keys of the outermost object that may be wanted, as they stand in a text without `\u`. `None` when they may be
+    /// spelt in more ways.
+    keys: Option<Searcher>,
+}
+
+/// Keys that are wanted of one object. A key with a dot in it and an object in an object are one path.
+#[derive(Debug, Clone, Default)]
+struct Object {
+    /// What its paths begin with.
+    prefix: String,
+    /// Of each key its length and its first byte, so that most other keys are told at a glance.
+    tags: Vec<u16>,
+    keys: Vec<Key>,
+}
+
+/// A key.
+#[derive(Debug, Clone)]
+struct Key {
+    text: Box<[u8]>,
+    wanted: Wanted,
+}
+
+/// What is wanted under a key.
+#[derive(Debug, Clone, Copy, Default)]
+struct Wanted {
+    /// The paths that end with it, by bit.
+    whole: u64,
+    /// Place of the object in which paths go on; none go on in the outermost.
+    inner: usize,
 }
 
 /// What is told of a record.
@@ -36,53 +66,101 @@ pub enum Pick<'a> {
 
 impl Paths {
     /// These paths, numbered from 0; none of those behind [`PATHS_MAX`] is ever found.
-    pub fn new(paths: impl IntoIterator<Item = impl Into<Box<str>>>) -> Self {
-        let paths: Vec<Box<str>> = paths.into_iter().map(Into::into).take(PATHS_MAX).collect();
-        let mut by_first = Box::new([0; FIRSTS]);
-        for (at, path) in paths.iter().enumerate() {
-            by_first[first_of(path.as_bytes())] |= 1 << at;
-            // It goes on behind a key without a character.
-            by_first[0] |= u64::from(path.starts_with('.')) << at;
+    pub fn new(paths: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        let mut objects = vec![Object::default()];
+        let mut at = 0;
+        let paths: Vec<String> =
+            paths.into_iter().take(PATHS_MAX).map(|path| path.as_ref().to_owned()).collect();
+        while at < objects.len() {
+            let prefix = objects[at].prefix.clone();
+            for (number, path) in paths.iter().enumerate() {
+                let Some(rest) = path.strip_prefix(&prefix) else {
+                    continue;
+                };
+                objects[at].key(rest).whole |= 1 << number;
+                for (dot, _) in rest.match_indices('.') {
+                    let inner = format!("{prefix}{}", &rest[..=dot]);
+                    let place = place_of(&mut objects, inner);
+                    objects[at].key(&rest[..dot]).inner = place;
+                }
+            }
+            at += 1;
         }
-        Self { paths, by_first }
+        Self { objects, keys: keys_of(&paths) }
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.paths.is_empty()
+    /// Where the outermost object may be entered, so that no wanted key stands before: `None` where it has no such key.
+    fn entry(&self, object: &[u8]) -> Option<usize> {
+        let Some(keys) = &self.keys else {
+            return Some(1);
+        };
+        let found = keys.find_iter(object).map(|found| found.start()).find(|&at| self.may_be_key(object, at));
+        let skipped = &object[..found.unwrap_or(object.len())];
+        match memchr(b'\\', skipped) {
+            Some(at) if memmem::find(&skipped[at..], br"\u").is_some() => Some(1),
+            _ => found,
+        }
     }
 
-    fn at_root(&self, key: &[u8]) -> Wanted {
-        self.among(self.by_first[first_of(key)], 0, key)
+    /// Whether the quote at `at` may be the first of a wanted key: one that ends a text or stands in it may not.
+    fn may_be_key(&self, object: &[u8], at: usize) -> bool {
+        let begins = matches!(object[..at].trim_ascii_end().last(), Some(b',' | b'{'));
+        let text = &object[at + 1..];
+        begins
+            && self.objects[0]
+                .keys
+                .iter()
+                .any(|key| text.starts_with(&key.text) && text.get(key.text.len()) == Some(&b'"'))
+    }
+}
+
+impl Object {
+    fn key(&mut self, text: &str) -> &mut Wanted {
+        let text = text.as_bytes();
+        let at = self.keys.iter().position(|key| *key.text == *text).unwrap_or_else(|| {
+            self.tags.push(tag_of(text));
+            self.keys.push(Key { text: text.into(), wanted: Wanted::default() });
+            self.keys.len() - 1
+        });
+        &mut self.keys[at].wanted
     }
 
-    /// Which of the paths `within` go on with `key` behind their first `from` bytes.
     #[inline]
-    fn among(&self, mut within: u64, from: usize, key: &[u8]) -> Wanted {
-        let mut wanted = Wanted { whole: 0, deeper: 0 };
-        while within != 0 {
-            let bit = within & within.wrapping_neg();
-            within ^= bit;
-            let path = self.paths[bit.trailing_zeros() as usize].as_bytes();
-            match path.get(from..).and_then(|rest| rest.strip_prefix(key)) {
-                Some([]) => wanted.whole |= bit,
-                Some([b'.', ..]) => wanted.deeper |= bit,
-                _ => {}
+    fn wanted(&self, text: &[u8]) -> Wanted {
+        let tag = tag_of(text);
+        for (known, key) in self.tags.iter().zip(&self.keys) {
+            if *known == tag && *key.text == *text {
+                return key.wanted;
             }
         }
-        wanted
+        Wanted::default()
     }
 }
 
-fn first_of(path: &[u8]) -> usize {
-    path.first().map_or(0, |&first| usize::from(first))
+fn place_of(objects: &mut Vec<Object>, prefix: String) -> usize {
+    objects.iter().position(|object| object.prefix == prefix).unwrap_or_else(|| {
+        objects.push(Object { prefix, ..Object::default() });
+        objects.len() - 1
+    })
 }
 
-/// Paths that end with a key, and those that go on behind it.
-#[derive(Clone, Copy)]
-struct Wanted {
-    whole: u64,
-    deeper: u64,
+#[inline]
+fn tag_of(text: &[u8]) -> u16 {
+    u16::from_le_bytes([text.len() as u8, text.first().copied().unwrap_or(0)])
+}
+
+/// Finds the beginnings of all keys that paths begin with; `None` where an encoder may write such a key with an escape, or the
+/// machine has no fast way.
+fn keys_of(paths: &[String]) -> Option<Searcher> {
+    let plain = |key: &str| key.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\' | b'/'));
+    let mut needles = Vec::with_capacity(paths.len());
+    for path in paths {
+        let key = path.split('.').next().filter(|key| !key.is_empty() && plain(key))?;
+        needles.push(format!("\"{}", &key[..key.len().min(NEEDLE_BYTES_MAX)]));
+    }
+    needles.sort_unstable();
+    needles.dedup_by(|long, short| long.starts_with(short.as_str()));
+    Searcher::new(needles)
 }
 
 impl Parser {
@@ -90,7 +168,8 @@ impl Parser {
     pub fn pick(&mut self, view: &RecordView<'_>, paths: &Paths, mut visit: impl FnMut(Pick<'_>)) {
         let mut buffer = std::mem::take(&mut self.content);
         let content = unwrapped(view.text, view.layout.wrapper(), &mut buffer);
-        let picked = as_object(content).and_then(|object| Scan::of(object, paths, &mut visit)?.object());
+        let object = as_object(content).filter(|_| view.layout.is_of_object());
+        let picked = object.and_then(|object| pick_of(object, paths, &mut visit));
         self.keep_content(buffer);
         if picked.is_some() {
             // Fast path.
@@ -99,11 +178,30 @@ impl Parser {
         visit(Pick::Again);
         self.each(view.text, view.layout, |said| {
             if let Said::Field(path, value) = said {
-                each_bit(paths.at_root(path.as_bytes()).whole, |at| visit(Pick::Field(at, value)));
+                each_bit(paths.objects[0].wanted(path.as_bytes()).whole, |at| visit(Pick::Field(at, value)));
             }
             ControlFlow::Continue(())
         });
     }
+}
+
+/// `None` when the object must be read whole. It is entered where the first wanted key may stand. A scan from any quote that
+/// comes to the end of the object has begun with a key of it: from within a text it would meet an odd number of quotes, and
+/// from within another object a brace too many.
+fn pick_of(object: &[u8], paths: &Paths, visit: &mut impl FnMut(Pick<'_>)) -> Option<()> {
+    let entry = match paths.entry(object) {
+        None => return Some(()),
+        Some(entry) => entry,
+    };
+    if scan_from(object, entry, paths, visit).is_some() {
+        return Some(());
+    }
+    visit(Pick::Again);
+    if entry > 1 { scan_from(object, 1, paths, visit) } else { None }
+}
+
+fn scan_from(object: &[u8], at: usize, paths: &Paths, visit: &mut impl FnMut(Pick<'_>)) -> Option<()> {
+    Scan { cursor: Cursor::from(object, at)?, paths, visit }.object()
 }
 
 struct Scan<'a, 'p, F> {
@@ -112,37 +210,31 @@ struct Scan<'a, 'p, F> {
     visit: &'p mut F,
 }
 
-impl<'a, 'p, F: FnMut(Pick<'_>)> Scan<'a, 'p, F> {
-    fn of(object: &'a [u8], paths: &'p Paths, visit: &'p mut F) -> Option<Self> {
-        Some(Self { cursor: Cursor::of(object)?, paths, visit })
-    }
-
-    /// All of the object; `None` when it must be read whole.
+impl<F: FnMut(Pick<'_>)> Scan<'_, '_, F> {
+    /// All of the object from here on; `None` when it must be read whole.
     fn object(mut self) -> Option<()> {
-        self.members(u64::MAX, 0)?;
+        self.members(0)?;
         self.cursor.is_at_end().then_some(())
     }
 
-    /// From behind an opening brace to behind the closing one. `from` bytes of the paths `within` lead here. Paths are not
-    /// endless, so depth is bounded by their dots.
-    fn members(&mut self, within: u64, from: usize) -> Option<()> {
+    /// From behind an opening brace to behind the closing one; `at` is the object's place. Paths are not endless, so depth is
+    /// bounded by their dots.
+    fn members(&mut self, at: usize) -> Option<()> {
+        let object = &self.paths.objects[at];
         if self.cursor.next_is(b'}') {
             return Some(());
         }
         loop {
             self.cursor.skip_blanks();
             let key = self.cursor.key()?;
-            let wanted = match from {
-                0 => self.paths.at_root(key),
-                _ => self.paths.among(within, from, key),
-            };
+            let wanted = object.wanted(key);
             self.cursor.skip_blanks();
             match self.cursor.peek()? {
-                b'{' if wanted.deeper != 0 => {
+                b'{' if wanted.inner != 0 => {
                     self.cursor.take();
-                    self.members(wanted.deeper, from + key.len() + 1)?;
+                    self.members(wanted.inner)?;
                 }
-                b'[' if wanted.deeper | wanted.whole != 0 => return None,
+                b'[' if wanted.inner != 0 || wanted.whole != 0 => return None,
                 b'{' | b'[' => self.cursor.skip_nested()?,
                 _ if wanted.whole != 0 => {
                     let value = self.cursor.value()?;
@@ -179,18 +271,18 @@ mod tests {
     const PATHS: [&str; 9] =
         ["a", "b", "a.b", "a.b.c", "http.status", "http.status.code", ".a", "\u{fc}", "message"];
 
-    fn picked(text: &[u8]) -> (Vec<String>, Vec<String>) {
+    fn picked(text: &[u8], paths: &[&str]) -> (Vec<String>, Vec<String>) {
         let resource = Resource::default();
         let (time, severity, service) = (Timestamp(0), Severity::INFO, "s");
         let (layout, pattern) = (Layout::default(), PatternId::NONE);
         let view = RecordView { text, time, severity, service, resource: &resource, layout, pattern };
         let (mut picked, mut walked) = (Vec::new(), Vec::new());
-        Parser::new().pick(&view, &Paths::new(PATHS), |pick| match pick {
+        Parser::new().pick(&view, &Paths::new(paths.iter().copied()), |pick| match pick {
             Pick::Again => picked.clear(),
-            Pick::Field(at, value) => picked.push(format!("{} {value:?}", PATHS[at])),
+            Pick::Field(at, value) => picked.push(format!("{} {value:?}", paths[at])),
         });
         Parser::new().each_field(&view, |path, value| {
-            if PATHS.contains(&path) {
+            if paths.contains(&path) {
                 walked.push(format!("{path} {value:?}"));
             }
         });
@@ -213,6 +305,8 @@ mod tests {
             "null",
             "\"t\"",
             "\"a\\n\\\"b\"",
+            "\",\"",
+            "\"\\\",\\\"a\\\":{\"",
             "[]",
             "{}",
             "[1,{\"b\":2}]",
@@ -228,20 +322,26 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_picked_is_what_all_fields_are_filtered_to(text in json()) {
-            let (picked, walked) = picked(text.as_bytes());
-            prop_assert_eq!(picked, walked, "{}", text);
+        fn what_is_picked_is_what_all_fields_are_filtered_to(text in json(), from in 0..6usize, to in 6..=PATHS.len()) {
+            // The first six can be searched for.
+            for paths in [&PATHS[from..6], &PATHS[from..to]] {
+                let (picked, walked) = picked(text.as_bytes(), paths);
+                prop_assert_eq!(picked, walked, "{} {:?}", text, paths);
+            }
         }
 
         #[test]
         fn any_bytes_are_read(bytes in "[{}\\[\\]\":,\\\\ ab0-9]{0,30}", raw: Vec<u8>) {
             let objects = [bytes.as_bytes(), &raw].map(|inner| [b"{", inner, b"}"].concat());
-            objects.iter().for_each(|object| drop(picked(object)));
+            objects.iter().for_each(|object| drop(picked(object, &PATHS)));
         }
     }
 
     #[test]
     fn a_text_is_read_by_its_layout() {
-        assert_eq!(picked(b"b=5 a=x").0, ["message Str(\"b=5 a=x\")", "b Str(\"5\")", "a Str(\"x\")"]);
+        assert_eq!(
+            picked(b"b=5 a=x", &PATHS).0,
+            ["message Str(\"b=5 a=x\")", "b Str(\"5\")", "a Str(\"x\")"]
+        );
     }
 }

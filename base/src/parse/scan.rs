@@ -73,7 +73,13 @@ pub(super) struct Cursor<'a> {
 impl<'a> Cursor<'a> {
     /// Behind the brace that `object` begins with; `None` when it is not UTF-8.
     pub(super) fn of(object: &'a [u8]) -> Option<Self> {
-        Some(Self { text: object, utf8: simdutf8::basic::from_utf8(object).ok()?, at: 1 })
+        Self::from(object, 1)
+    }
+
+    /// Behind `at` bytes of `object`.
+    pub(super) fn from(object: &'a [u8], at: usize) -> Option<Self> {
+        let text = &object[at..];
+        Some(Self { text, utf8: simdutf8::basic::from_utf8(text).ok()?, at: 0 })
     }
 
     pub(super) fn peek(&self) -> Option<u8> {

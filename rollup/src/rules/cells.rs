@@ -12,6 +12,7 @@ use logweir_base::entry::{RecordBatch, RecordSpan};
 use logweir_base::metric::labels::{Labels, NAME};
 use logweir_base::parse::Severity;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 /// Records that have window, service and severity in common.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +32,7 @@ pub(super) struct Group {
 }
 
 /// Tells cells apart: the rule, the window, and of the labels' values those that the rule has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Key {
     window: i64,
     rule: u8,
@@ -59,15 +60,56 @@ pub(super) struct Cell {
 #[derive(Debug, Default)]
 pub(super) struct Cells {
     groups: Vec<Group>,
-    group_of: HashMap<(i64, u16, u8), usize>,
+    group_of: HashMap<(i64, u32), usize, Fast>,
     cells: Vec<Cell>,
-    cell_of: HashMap<Key, usize>,
+    cell_of: HashMap<Key, usize, Fast>,
     /// Values of labels that have no place of their own in a key, in the order of the rule's labels, each behind its
     /// length.
     texts: Vec<Box<[u8]>>,
     text_of: HashMap<Box<[u8]>, u32>,
     scratch: Vec<u8>,
     value: String,
+}
+
+type Fast = BuildHasherDefault<Fold>;
+
+/// A cheap hash for keys of small numbers, most of which are ours: what a batch could do to it is bounded by the batch.
+#[derive(Debug, Default, Clone, Copy)]
+struct Fold(u64);
+
+impl Hasher for Fold {
+    #[inline]
+    fn write_u64(&mut self, number: u64) {
+        // The fraction of the golden ratio, as in Fibonacci hashing.
+        let product = u128::from(self.0.rotate_left(5) ^ number) * 0x9e37_79b9_7f4a_7c15;
+        self.0 = product as u64 ^ (product >> 64) as u64;
+    }
+
+    fn write_i64(&mut self, number: i64) {
+        self.write_u64(number as u64);
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.write_u64(number.into());
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.write_u64(byte.into()));
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// In two words.
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let small = u64::from(self.service) | u64::from(self.status) << 16 | u64::from(self.texts) << 32;
+        let labels = u64::from(self.rule) | u64::from(self.level) << 8 | u64::from(self.method) << 16;
+        state.write_u64(small);
+        state.write_u64(labels ^ (self.window as u64) << 24);
+    }
 }
 
 impl Cells {
@@ -84,7 +126,8 @@ impl Cells {
     pub(super) fn group_of(&mut self, record: &RecordSpan, open: impl FnOnce(&mut Group)) -> usize {
         let window = record.time.0.div_euclid(WINDOW_NS);
         let Self { groups, group_of, .. } = self;
-        *group_of.entry((window, record.service, record.severity.0)).or_insert_with(|| {
+        let common = u32::from(record.service) << 8 | u32::from(record.severity.0);
+        *group_of.entry((window, common)).or_insert_with(|| {
             let (service, severity) = (record.service, record.severity);
             let (records, bytes, whole, open_to, doubtful) = (0, 0, 0, 0, 0);
             let mut group =

@@ -124,10 +124,25 @@ impl Reader {
 
     /// Reads a record; what was found in the one before is forgotten.
     pub(super) fn read(&mut self, view: &RecordView<'_>, needs: Needs) {
-        self.clear();
-        if needs == Needs::Http && !self.may_tell_of_request(view) {
-            return;
+        self.slots.iter_mut().for_each(Slot::clear);
+        self.http = Http::default();
+        let is_access_log = self.is_access_log(view.layout);
+        if needs == Needs::Fields || (!is_access_log && self.may_tell_of_request(view)) {
+            self.pick(view);
         }
+        if is_access_log {
+            self.read_access_log(view);
+        }
+        self.http = self.http.if_answered();
+        if needs == Needs::Fields {
+            self.slots.iter_mut().for_each(|slot| slot.take_of_source(view));
+            if self.has_roles {
+                self.roles.read(view);
+            }
+        }
+    }
+
+    fn pick(&mut self, view: &RecordView<'_>) {
         let Self { paths, uses, slots, http, parser, .. } = self;
         parser.pick(view, paths, |pick| match pick {
             Pick::Again => {
@@ -139,13 +154,17 @@ impl Reader {
                 Use::Http(part, divisor) => http.take(part, divisor, value),
             },
         });
-        self.http = self.http.if_answered();
-        if needs == Needs::Fields {
-            self.slots.iter_mut().for_each(|slot| slot.take_of_source(view));
-            if self.has_roles {
-                self.roles.read(view);
+    }
+
+    /// What a server has put in its place counts, and nothing that stands in a query string.
+    fn read_access_log(&mut self, view: &RecordView<'_>) {
+        let Self { http, parser, .. } = self;
+        *http = Http::default();
+        parser.each_of_layout(view, |path, value| {
+            if let Some(&(_, part, divisor)) = HTTP_PATHS.iter().find(|(known, ..)| *known == path) {
+                http.take(part, divisor, Value::Str(value));
             }
-        }
+        });
     }
 
     /// What the record says of a request.
@@ -187,25 +206,24 @@ impl Reader {
         self.roles.numbers(role)
     }
 
-    fn clear(&mut self) {
-        self.slots.iter_mut().for_each(Slot::clear);
-        self.http = Http::default();
+    fn is_access_log(&mut self, layout: Layout) -> bool {
+        match self.access_log {
+            Some((known, is)) if known == layout => is,
+            _ => {
+                let is = ACCESS_LOGS.contains(&layout.name());
+                self.access_log = Some((layout, is));
+                is
+            }
+        }
     }
 
     /// Objects are picked from cheaply, texts are not: they are read where they may tell something.
-    fn may_tell_of_request(&mut self, view: &RecordView<'_>) -> bool {
+    fn may_tell_of_request(&self, view: &RecordView<'_>) -> bool {
         // A byte order mark may stand before it.
         let may_be_object = matches!(view.text.trim_ascii_start().first(), Some(b'{' | 0xef));
-        if may_be_object || view.layout.is_wrapped() {
-            return true;
-        }
-        let layout = view.layout;
-        let is_access_log = match self.access_log {
-            Some((known, is)) if known == layout => is,
-            _ => ACCESS_LOGS.contains(&layout.name()),
-        };
-        self.access_log = Some((layout, is_access_log));
-        is_access_log || self.words.iter().any(|word| word.find(view.text).is_some())
+        may_be_object
+            || view.layout.is_wrapped()
+            || self.words.iter().any(|word| word.find(view.text).is_some())
     }
 }
 
