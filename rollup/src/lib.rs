@@ -20,6 +20,7 @@ pub mod node;
 pub mod promql;
 mod query;
 mod rollup;
+pub mod rules;
 pub mod select;
 mod series;
 mod status;
