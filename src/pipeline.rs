@@ -4,18 +4,21 @@
 //! DATA/lock      held while the server runs
 //! DATA/journal   the router's segments
 //! DATA/index     the log store's splits and manifest
+//! DATA/metrics   the metrics store's blocks and manifest
 //! DATA/sinks     positions of sinks
 //! DATA/shipper   identities and checkpoints of the shipper in this process
 //! ```
 
 use crate::command::Failure;
 use crate::config::Config;
-use crate::http::{self, Api, EXPORTS_MAX, SEARCHES_MAX, Watchdog};
+use crate::http::{self, Api, EXPORTS_MAX, Receivers, SEARCHES_MAX, Watchdog};
 use crate::terminal::note;
 use logweir_base::dir::{RealDir, SharedDir};
 use logweir_base::ids::JournalId;
 use logweir_base::time::{Clock, SystemClock};
 use logweir_indexer::Indexer;
+use logweir_rollup::Rollup;
+use logweir_rollup::node::NodeNames;
 use logweir_router::route::{Kept, Routes};
 use logweir_router::{Fatal, Pace, Router, sinks};
 use logweir_shipper::ShipperStatus;
@@ -60,10 +63,15 @@ impl Server {
         let indexer = Indexer::open(open_dir(&data, "index")?, router.journal_id(), config.indexer())
             .map_err(|e| e.to_string())?;
         let store = indexer.store();
+        let rollup = open_rollup(&config, &data, &router)?;
+        let metrics = NodeNames(rollup.store());
         let starting = router.durable();
         let routes = Routes::new(&config.routes()).map_err(|e| e.to_string())?;
         router.follow(Box::new(Kept::new(indexer, &routes)), Pace::Acks).map_err(|e| e.to_string())?;
+        router.follow(Box::new(rollup), Pace::Free).map_err(|e| e.to_string())?;
         follow_sinks(&config, &router, &routes)?;
+        // Rules count by the configuration in the journal, so that a replay counts alike.
+        router.append_config(config.to_toml()).ok_or("the journal takes nothing: is its disk full?")?;
         let runtime = runtime()?;
         let (stop, stopped) = watch::channel(false);
         let (http, ingest) = (bind(&runtime, config.http.listen)?, bind(&runtime, config.ingest.listen)?);
@@ -73,6 +81,8 @@ impl Server {
         shipper.start(&config)?;
         let api = Arc::new(Api {
             store,
+            metrics,
+            receivers: Receivers::default(),
             router: router.clone(),
             shipper: shipper.status.clone(),
             reload: reload(
@@ -165,13 +175,14 @@ impl LocalShipper {
     fn start(&self, config: &Config) -> Result<(), String> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let same = |old: &Config| {
-            (&old.tail, &old.ship, &old.redact) == (&config.tail, &config.ship, &config.redact)
+            let of = |c: &Config| (c.tail.clone(), c.ship.clone(), c.redact.clone(), c.meter());
+            of(old) == of(config)
         };
         if running.as_ref().is_some_and(|running| same(&running.config)) {
             return Ok(());
         }
         stop_running(running.take());
-        if config.tail.is_empty() {
+        if config.tail.is_empty() && config.meter().is_off() {
             return Ok(());
         }
         let mut ship = config.shipper(self.ingest);
@@ -250,6 +261,11 @@ fn open_router(config: &Config, data: &Path, clock: &Arc<dyn Clock>) -> Result<A
     Ok(Arc::new(router))
 }
 
+fn open_rollup(config: &Config, data: &Path, router: &Router) -> Result<Rollup, String> {
+    let dir = open_dir(data, "metrics")?;
+    Rollup::open(dir, router.journal_id(), config.rollup()).map_err(|e| e.to_string())
+}
+
 /// Who takes a changed configuration over.
 struct Takers {
     router: Arc<Router>,
@@ -292,6 +308,7 @@ fn needs_restart(old: &Config, new: &Config) -> Option<&'static str> {
         ("journal", old.journal != new.journal),
         ("index", old.index != new.index),
         ("retention", old.retention != new.retention),
+        ("metrics' ages and bounds", old.rollup() != new.rollup()),
         ("sink", old.sink != new.sink),
     ];
     fixed.into_iter().find(|(_, differs)| *differs).map(|(name, _)| name)

@@ -12,7 +12,7 @@ use crate::series::{Cumulative, Form, Head, metric_of};
 use crate::window::{Row, end_of, since};
 use logweir_base::ids::SourceId;
 use logweir_base::metric::samples::{Item, Point, Points, Value, read};
-use logweir_base::metric::{Histogram, Kind, Labels, LabelsRef, Meta};
+use logweir_base::metric::{Histogram, Kind, LabelsRef, Meta};
 use logweir_base::time::Timestamp;
 use std::collections::btree_map::Entry;
 use std::sync::{Arc, MutexGuard};
@@ -89,20 +89,20 @@ impl<'a> Intake<'a> {
 
     /// The series of windows with these labels, to be added to; the overflow series of its metric when a budget is used up, and
     /// `None` when that has no meaning, as for gauges.
-    pub fn series(&mut self, of: WindowsOf, labels: &Labels) -> Option<SeriesHandle> {
+    pub fn series(&mut self, of: WindowsOf, labels: LabelsRef<'_>) -> Option<SeriesHandle> {
         let (form, kind) = match of {
             WindowsOf::Counter => (Form::Counter, Kind::Delta),
             WindowsOf::Gauge => (Form::Gauge, Kind::Gauge),
             WindowsOf::Histogram => (Form::Histogram, Kind::Histogram),
         };
-        let id = match self.place(form, kind, labels.view()) {
+        let id = match self.place(form, kind, labels) {
             Place::Series(id) => id,
             Place::Overflow(id) => {
-                self.count_overflow(labels.view(), 0);
+                self.count_overflow(labels, 0);
                 id
             }
             Place::Refused => {
-                self.count_overflow(labels.view(), 1);
+                self.count_overflow(labels, 1);
                 return None;
             }
         };

@@ -7,6 +7,7 @@ use crate::block::write::Known;
 use crate::budget::Budget;
 use crate::config::{RollupConfig, millis};
 use crate::level::Level;
+use crate::rules::RulesOfConfig;
 use crate::select::Span;
 use crate::series::{Form, Head, Registry, metric_of};
 use crate::status::Counters;
@@ -56,6 +57,8 @@ pub(crate) struct Live {
 /// Points up to a position, on their way to files.
 pub(crate) struct Frozen {
     pub(crate) to: Position,
+    /// Those in force there.
+    pub(crate) rules: Option<RulesOfConfig>,
     pub(crate) series: Vec<FrozenSeries>,
     /// By id: place among them.
     pub(crate) places: HashMap<u32, usize>,
@@ -72,7 +75,7 @@ pub(crate) struct FrozenSeries {
 
 impl Live {
     /// Takes all points that are in no file for writing, up to the applied position.
-    pub(crate) fn freeze(&mut self) -> Arc<Frozen> {
+    pub(crate) fn freeze(&mut self, rules: Option<RulesOfConfig>) -> Arc<Frozen> {
         let to = self.applied;
         let mut series = Vec::with_capacity(self.dirty.len());
         for id in std::mem::take(&mut self.dirty) {
@@ -88,7 +91,7 @@ impl Live {
         let metrics = std::mem::take(&mut self.new_metrics);
         let bytes = std::mem::take(&mut self.head_bytes);
         (self.journal_bytes, self.head_since) = (0, None);
-        let frozen = Arc::new(Frozen { to, series, places, metrics, bytes });
+        let frozen = Arc::new(Frozen { to, rules, series, places, metrics, bytes });
         self.frozen = Some(frozen.clone());
         frozen
     }

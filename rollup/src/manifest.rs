@@ -19,6 +19,7 @@
 
 use crate::block::format::{BlockInfo, EXTENSION, Meta};
 use crate::block::write::tmp;
+use crate::rules::RulesOfConfig;
 use logweir_base::dir::{File, SharedDir, read_exact_at, write_whole};
 use logweir_base::ids::{JournalId, Position};
 use logweir_base::time::Timestamp;
@@ -48,6 +49,9 @@ struct Change {
     blocks: usize,
     /// Files are numbered; the next one has this.
     next: u64,
+    /// The rules in force at the position, when they differ from those before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rules: Option<RulesOfConfig>,
 }
 
 /// The open manifest. One owner writes it.
@@ -69,6 +73,8 @@ pub(crate) struct Known {
     pub(crate) position: Option<Position>,
     pub(crate) now: Timestamp,
     pub(crate) next: u64,
+    /// The rules in force at the position; `None`: a configuration has not been journaled by then.
+    pub(crate) rules: Option<RulesOfConfig>,
 }
 
 /// Why a commit failed.
@@ -131,14 +137,17 @@ impl Manifest {
         remove: &[String],
         position: Position,
         now: Timestamp,
+        rules: Option<RulesOfConfig>,
     ) -> Result<(), CommitError> {
         let mut known = self.known.clone();
         known.next = add.iter().map(|block| number_of(&block.name) + 1).fold(known.next, u64::max);
         known.blocks.retain(|block| !remove.contains(&block.name));
         known.blocks.extend(add.iter().cloned());
         (known.position, known.now) = (Some(position), now);
+        let rules = rules.filter(|rules| known.rules.as_ref() != Some(rules));
+        known.rules = rules.clone().or(known.rules);
         let (remove, next, blocks) = (remove.to_vec(), known.next, known.blocks.len());
-        self.append(&Change { add, remove, position, journal: self.journal, now, blocks, next })?;
+        self.append(&Change { add, remove, position, journal: self.journal, now, blocks, next, rules })?;
         self.known = known;
         if self.entries >= ENTRIES_MAX {
             // The append has committed; a full disk may put off the tidying.
@@ -169,12 +178,13 @@ impl Manifest {
 
     /// Writes the file anew with one record that says it all.
     fn rewrite(&mut self) -> io::Result<()> {
-        let Known { blocks: add, position, now, next } = self.known.clone();
+        let Known { blocks: add, position, now, next, rules } = self.known.clone();
         let Some(position) = position else {
             return self.rewrite_as(&[]);
         };
         let (remove, blocks) = (Vec::new(), add.len());
-        self.rewrite_as(&encode(&Change { add, remove, position, journal: self.journal, now, blocks, next }))
+        let journal = self.journal;
+        self.rewrite_as(&encode(&Change { add, remove, position, journal, now, blocks, next, rules }))
     }
 
     fn rewrite_as(&mut self, records: &[u8]) -> io::Result<()> {
@@ -194,6 +204,7 @@ impl Contents {
         known.blocks.retain(|block| !change.remove.contains(&block.name));
         known.blocks.extend(change.add);
         (known.position, known.now, known.next) = (Some(change.position), change.now, change.next);
+        known.rules = change.rules.or(known.rules.take());
         self.removed.extend(change.remove);
         self.journal = Some(change.journal);
         self.clean = change.blocks == known.blocks.len();

@@ -8,6 +8,7 @@ use crate::config::RollupConfig;
 use crate::flush::{self, Flush};
 use crate::intake::Intake;
 use crate::live::Frozen;
+use crate::logs::LogRules;
 use crate::manifest::{CommitError, Manifest};
 use crate::store::Store;
 use logweir_base::dir::SharedDir;
@@ -22,10 +23,14 @@ use std::thread::{self, JoinHandle};
 /// Text of log records is compressed in the journal; it holds back about so much less.
 const TEXT_COMPRESSION: u64 = 8;
 
+/// Its name as a follower.
+pub const FOLLOWER: &str = "rollup";
+
 /// The metrics store's writing side.
 pub struct Rollup {
     store: Store,
     manifest: Manifest,
+    rules: LogRules,
     /// Writing has failed and is put off until the next tick.
     flush_failed: bool,
     /// Merging has failed and is put off until points could be written.
@@ -42,8 +47,11 @@ impl Rollup {
     /// Opens the store in `dir`, which belongs to `journal`. Errors: another journal's store, a format of another version, I/O.
     pub fn open(dir: SharedDir, journal: JournalId, config: RollupConfig) -> io::Result<Self> {
         let (manifest, notes) = Manifest::open(dir.clone(), journal)?;
+        let mut rules = LogRules::default();
+        rules.resume(manifest.known().rules.clone()).map_err(io::Error::other)?;
         let (next_file, store) = (manifest.known().next, Store::open(dir, &manifest, notes, config)?);
         Ok(Self {
+            rules,
             store,
             manifest,
             flush_failed: false,
@@ -91,7 +99,7 @@ impl Rollup {
                 match live.frozen.clone() {
                     Some(frozen) => (frozen, false),
                     None if live.committed.unwrap_or_default() == live.applied => return Ok(()),
-                    None => (live.freeze(), true),
+                    None => (live.freeze(self.rules.texts().cloned()), true),
                 }
             };
             self.write(&frozen)?;
@@ -110,7 +118,7 @@ impl Rollup {
             blocks.push(Arc::new(Block::made(shared.dir.clone(), made, ids)));
         }
         self.next_file += blocks.len() as u64;
-        self.commit_blocks(blocks, &[], Some(frozen.to))?;
+        self.commit_blocks(blocks, &[], Some(frozen))?;
         shared.live().counters.flushes += 1;
         Ok(())
     }
@@ -120,13 +128,14 @@ impl Rollup {
         &mut self,
         add: Vec<Arc<Block>>,
         remove: &[String],
-        position: Option<Position>,
+        frozen: Option<&Frozen>,
     ) -> io::Result<()> {
         let shared = self.store.0.clone();
-        let to = position.or(self.manifest.known().position).unwrap_or_default();
+        let to = frozen.map(|frozen| frozen.to).or(self.manifest.known().position).unwrap_or_default();
+        let rules = frozen.and_then(|frozen| frozen.rules.clone());
         let infos: Vec<_> = add.iter().map(|block| block.info.clone()).collect();
         let now = shared.live().now;
-        let committed = self.manifest.commit(infos, remove, to, now);
+        let committed = self.manifest.commit(infos, remove, to, now, rules);
         let mut live = shared.live();
         if let Err(e) = committed {
             match e {
@@ -141,7 +150,7 @@ impl Rollup {
                 }
             }
         }
-        if position.is_some() {
+        if frozen.is_some() {
             live.frozen = None;
             live.committed = Some(to);
         }
@@ -273,7 +282,7 @@ impl Rollup {
 
 impl Follower for Rollup {
     fn name(&self) -> &str {
-        "rollup"
+        FOLLOWER
     }
 
     fn committed(&self) -> Option<(JournalId, Position)> {
@@ -287,11 +296,25 @@ impl Follower for Rollup {
             return Ok(());
         }
         self.make_room()?;
-        let text = match &entry.body {
-            EntryBody::Records(batch) => batch.text.len() as u64 / TEXT_COMPRESSION,
+        let journal_bytes = match &entry.body {
+            EntryBody::Records(batch) => {
+                self.rules.apply(batch, self.store.intake(entry.received, Some(batch.source)));
+                batch.text.len() as u64 / TEXT_COMPRESSION
+            }
+            EntryBody::Samples(batch) => {
+                let mut intake = self.store.intake(entry.received, batch.source);
+                batch.chunks.iter().for_each(|chunk| intake.take_samples(chunk));
+                batch.chunks.iter().map(|chunk| chunk.len() as u64).sum()
+            }
+            EntryBody::Config(text) => {
+                if let Err(reason) = self.rules.change(text) {
+                    self.report(&io::Error::other(format!("rules of the configuration: {reason}")));
+                }
+                0
+            }
             _ => 0,
         };
-        self.advance(entry.position, entry.received, text);
+        self.advance(entry.position, entry.received, journal_bytes);
         if let EntryBody::Tick(now) = entry.body {
             self.tick(now);
         }

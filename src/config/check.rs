@@ -2,6 +2,7 @@
 
 use super::{Config, Redact, Sink, SinkKind};
 use logweir_base::query::Query;
+use logweir_rollup::rules::{RuleSet, RuleText, WithDefaults};
 use logweir_shipper::config::zone_rule;
 use logweir_shipper::redact::{RedactRule, Redactor};
 use logweir_shipper::watch::Globs;
@@ -31,7 +32,11 @@ pub fn check(config: &Config) -> Vec<Finding> {
     if let Some(Err(error)) = config.ship.zone.as_deref().map(zone_rule) {
         found.push(("ship/zone".to_owned(), error.to_string()));
     }
+    if let Err(error) = config.checked_meter() {
+        found.push(("metrics".to_owned(), error.to_string()));
+    }
     check_routes(config, &mut found);
+    check_rules(config, &mut found);
     found
 }
 
@@ -104,6 +109,15 @@ fn check_redact(at: usize, redact: &Redact, found: &mut Vec<Finding>) {
     let rule = RedactRule { name: redact.name.clone(), regex: redact.regex.clone() };
     if let Err(error) = Redactor::new(&[rule], &[0; 32]) {
         found.push((format!("redact/{at}/regex"), error.to_string()));
+    }
+}
+
+fn check_rules(config: &Config, found: &mut Vec<Finding>) {
+    let texts: Vec<_> = config.metric.iter().map(|metric| RuleText(metric.rule.clone())).collect();
+    let defaults = if config.metrics.defaults { WithDefaults::Yes } else { WithDefaults::No };
+    if let Err(problem) = RuleSet::compile(&texts, defaults) {
+        let reason = format!("at column {} of the rule: {}", problem.column, problem.reason);
+        found.push((format!("metric/{}/rule", problem.rule), reason));
     }
 }
 

@@ -1,10 +1,12 @@
 //! What each part of the pipeline is told of the configuration, in its own terms.
 
-use super::{Config, OnStuck, Sink, SinkKind, Size};
+use super::{Config, OnStuck, Period, Scrape, Sink, SinkKind, Size};
 use logweir_indexer::IndexerConfig;
+use logweir_rollup::RollupConfig;
 use logweir_router::config as router;
 use logweir_shipper::config::zone_rule;
-use logweir_shipper::{RedactRule, ShipConfig};
+use logweir_shipper::meter::config::{self as meter, MetricsFile, ScrapeFile, StatsdFile};
+use logweir_shipper::{ConfigError, MetricsConfig, RedactRule, ShipConfig};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -65,7 +67,55 @@ impl Config {
         config.labels.clone_from(&ship.labels);
         config.compression = ship.compression.map(Into::into).unwrap_or_default();
         config.redact = self.redact_rules();
+        config.metrics = self.meter();
         config
+    }
+
+    /// For the metrics store.
+    pub fn rollup(&self) -> RollupConfig {
+        let metrics = &self.metrics;
+        RollupConfig {
+            samples: metrics.samples_age_max.0,
+            windows_10s: metrics.windows_10s_age_max.0,
+            windows_1m: metrics.windows_1m_age_max.0,
+            windows_10m: metrics.windows_10m_age_max.0,
+            windows_1h: metrics.windows_1h_age_max.0,
+            series_max: metrics.series_max,
+            series_per_metric_max: metrics.series_per_metric_max,
+            series_per_source_max: metrics.series_per_source_max,
+            head_bytes_max: metrics.memory_max.bytes(),
+            ..RollupConfig::default()
+        }
+    }
+
+    /// For the metrics side of the shipper. What cannot be was refused when the configuration was read.
+    pub fn meter(&self) -> MetricsConfig {
+        self.checked_meter().unwrap_or_default()
+    }
+
+    /// As [`Config::meter`], or what is wrong.
+    pub(super) fn checked_meter(&self) -> Result<MetricsConfig, ConfigError> {
+        let text = |period: Period| Some(period.to_string());
+        let is_on = |period: Period| !period.0.is_zero();
+        let metrics = MetricsFile {
+            host: Some(self.metrics.host),
+            interval: text(self.metrics.interval),
+            heartbeat: text(self.metrics.heartbeat).filter(|_| is_on(self.metrics.heartbeat)),
+        };
+        let statsd = StatsdFile {
+            listen: self.statsd.listen.clone(),
+            interval: text(self.statsd.interval),
+            series_max: usize::try_from(self.statsd.series_max).ok(),
+        };
+        let scrape = |scrape: &Scrape| ScrapeFile {
+            url: scrape.url.clone(),
+            job: scrape.job.clone(),
+            interval: scrape.interval.and_then(text),
+            timeout: scrape.timeout.and_then(text),
+            labels: scrape.labels.clone(),
+        };
+        let scrapes: Vec<_> = self.scrape.iter().map(scrape).collect();
+        meter::resolve(&metrics, &statsd, &scrapes, self.insecure)
     }
 
     /// Redaction rules.
@@ -114,6 +164,7 @@ mod tests {
         let indexer =
             IndexerConfig { retention_age: Some(config.retention.age_max.0), ..IndexerConfig::default() };
         assert_eq!(config.indexer(), indexer);
+        assert_eq!(config.rollup(), RollupConfig::default());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The HTTP side: search, traces, export, fields, live tail, deletion, status, health, metrics, reload. Only this folder knows
+//! The HTTP side: search, traces, export, fields, live tail, deletion, metrics in and out, status, health, reload. Only this folder knows
 //! HTTP's server side.
 
 mod delete;
@@ -10,7 +10,9 @@ mod metrics;
 mod params;
 mod patterns;
 mod projection;
+mod prometheus;
 mod rate;
+mod receive;
 mod sample;
 mod search;
 mod serve;
@@ -22,6 +24,7 @@ mod testing;
 mod trace;
 
 pub use hit::write_hit;
+pub use receive::Receivers;
 pub use serve::serve;
 pub use status::Watchdog;
 
@@ -33,6 +36,7 @@ use axum::routing::{get, post};
 use bytes::Bytes;
 use logweir_base::ids::Position;
 use logweir_base::time::Clock;
+use logweir_rollup::node::NodeNames;
 use logweir_router::Stopwatch;
 use params::BadParam;
 use std::convert::Infallible;
@@ -52,6 +56,10 @@ pub const EXPORTS_MAX: usize = 4;
 pub struct Api {
     /// The log store.
     pub store: logweir_indexer::Store,
+    /// The metrics store, which knows the node exporter's names too.
+    pub metrics: NodeNames<logweir_rollup::Store>,
+    /// What came over HTTP.
+    pub receivers: Receivers,
     /// The router.
     pub router: Arc<logweir_router::Router>,
     /// The shipper in this process; empty when it tails nothing itself.
@@ -101,6 +109,7 @@ pub fn routes(api: Arc<Api>) -> Router {
         .route("/api/v1/status", get(status::status))
         .route("/api/v1/delete", get(delete::deletions).post(delete::delete))
         .route("/api/v1/delete/{id}", get(delete::deletion))
+        .merge(metric_routes())
         .route("/health", health.clone())
         .route("/-/healthy", health.clone())
         .route("/health/livez", health)
@@ -115,6 +124,21 @@ pub fn routes(api: Arc<Api>) -> Router {
             error(404, &BadParam { reason, column: None })
         })
         .with_state(api)
+}
+
+/// Metrics: those that are sent to us, and Prometheus' API to ask for them.
+fn metric_routes() -> Router<Arc<Api>> {
+    Router::new()
+        .route("/api/v1/write", post(receive::remote_write))
+        .route("/v1/metrics", post(receive::otlp_metrics))
+        .route("/opentelemetry.proto.collector.metrics.v1.MetricsService/Export", post(receive::grpc_export))
+        .route("/api/v1/query", get(prometheus::query).post(prometheus::query))
+        .route("/api/v1/query_range", get(prometheus::query_range).post(prometheus::query_range))
+        .route("/api/v1/series", get(prometheus::series).post(prometheus::series))
+        .route("/api/v1/labels", get(prometheus::labels).post(prometheus::labels))
+        .route("/api/v1/label/{name}/values", get(prometheus::label_values))
+        .route("/api/v1/metadata", get(prometheus::metadata))
+        .route("/api/v1/status/buildinfo", get(prometheus::buildinfo))
 }
 
 /// A JSON error: `{"error": reason, "column": n}`.

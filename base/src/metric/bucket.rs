@@ -13,11 +13,20 @@ pub(crate) fn of<const FRACTION_BITS: u32>(number: f64) -> i32 {
 
 /// The middle of a bucket that some finite number is in.
 pub(crate) fn middle<const FRACTION_BITS: u32>(bucket: i32) -> f64 {
+    let (low, high) = edges::<FRACTION_BITS>(bucket);
+    match (low.is_finite(), high.is_finite()) {
+        (true, true) => low + (high - low) / 2.0,
+        (true, false) => low,
+        _ => high,
+    }
+}
+
+/// The numbers that such a bucket lies between; the one further from 0 is not in it, and infinite for the last.
+pub(crate) fn edges<const FRACTION_BITS: u32>(bucket: i32) -> (f64, f64) {
     let magnitude = magnitude(bucket);
     let edge = |at: u64| f64::from_bits(at << dropped::<FRACTION_BITS>());
-    let (low, high) = (edge(magnitude), edge(magnitude + 1));
-    let middle = if high.is_finite() { low + (high - low) / 2.0 } else { low };
-    if bucket < 0 { -middle } else { middle }
+    let (near, far) = (edge(magnitude), edge(magnitude + 1));
+    if bucket < 0 { (-far, -near) } else { (near, far) }
 }
 
 /// Bits of a number that its bucket does not tell.

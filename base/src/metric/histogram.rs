@@ -91,6 +91,14 @@ impl Histogram {
         self.buckets.iter().map(|&(at, count)| (bucket::middle::<FRACTION_BITS>(at), count))
     }
 
+    /// The same with the numbers that each lies between.
+    pub fn bounds(&self) -> impl Iterator<Item = (f64, f64, u64)> {
+        self.buckets.iter().map(|&(at, count)| {
+            let (low, high) = bucket::edges::<FRACTION_BITS>(at);
+            (low, high, count)
+        })
+    }
+
     /// The number that a part `q` (0 to 1) of all do not exceed, by nearest rank, as the middle of its bucket, within
     /// `min` and `max`; `None` when there is none.
     pub fn quantile(&self, q: f64) -> Option<f64> {

@@ -9,10 +9,10 @@
 //! ```
 
 use super::{RuleText, WithDefaults};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What a configuration says of rules.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RulesOfConfig {
     /// Those it has, in its order.
     pub rules: Vec<RuleText>,

@@ -35,6 +35,7 @@ pub use covers::{Plan, covers};
 pub use defaults::{DEFAULTS, Default};
 pub use grammar::{Function, LABELS_MAX, Label, Rule, Scale};
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Rules of a set, the defaults included: each has a bit in a word.
@@ -47,11 +48,11 @@ pub const VALUE_BYTES_MAX: usize = 256;
 pub const LONG: &str = "__long__";
 
 /// A rule as it is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleText(pub String);
 
 /// Whether the rules of [`DEFAULTS`] count too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WithDefaults {
     /// They do, but for those whose metric a written rule makes.
     Yes,
