@@ -4,13 +4,16 @@
 //! Times are milliseconds since 1970 in UTC, as in Prometheus.
 
 pub(crate) mod bucket;
+pub mod exposition;
 pub mod family;
 pub mod histogram;
 pub mod labels;
+pub mod otlp;
 pub mod protobuf;
 pub mod received;
 pub mod remote_write;
 pub mod samples;
+pub mod statsd;
 #[cfg(test)]
 mod testing;
 

@@ -31,6 +31,14 @@ impl Received {
         *self.refused.entry(reason).or_default() += points;
     }
 
+    /// Adds what became of another request.
+    pub fn add(&mut self, other: &Self) {
+        self.series += other.series;
+        self.samples += other.samples;
+        self.ignored += other.ignored;
+        other.refused.iter().for_each(|(reason, points)| self.refuse(reason, *points));
+    }
+
     /// Points that were not written, for whatever reason.
     pub fn refused_total(&self) -> u64 {
         self.refused.values().sum()
