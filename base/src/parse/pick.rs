@@ -37,6 +37,8 @@ struct Object {
     /// Of each key its length and its first byte, so that most other keys are told at a glance.
     tags: Vec<u16>,
     keys: Vec<Key>,
+    /// The bits of all tags: most keys that are not wanted have another.
+    bits: u64,
 }
 
 /// A key.
@@ -119,6 +121,7 @@ impl Object {
         let text = text.as_bytes();
         let at = self.keys.iter().position(|key| *key.text == *text).unwrap_or_else(|| {
             self.tags.push(tag_of(text));
+            self.bits |= bit_of(tag_of(text));
             self.keys.push(Key { text: text.into(), wanted: Wanted::default() });
             self.keys.len() - 1
         });
@@ -128,6 +131,9 @@ impl Object {
     #[inline]
     fn wanted(&self, text: &[u8]) -> Wanted {
         let tag = tag_of(text);
+        if self.bits & bit_of(tag) == 0 {
+            return Wanted::default();
+        }
         for (known, key) in self.tags.iter().zip(&self.keys) {
             if *known == tag && *key.text == *text {
                 return key.wanted;
@@ -161,6 +167,11 @@ fn keys_of(paths: &[String]) -> Option<Searcher> {
     needles.sort_unstable();
     needles.dedup_by(|long, short| long.starts_with(short.as_str()));
     Searcher::new(needles)
+}
+
+#[inline]
+fn bit_of(tag: u16) -> u64 {
+    1 << (tag.wrapping_mul(0x9e37) >> 10)
 }
 
 impl Parser {

@@ -125,7 +125,7 @@ impl<'a> Cursor<'a> {
         let start = self.at;
         if self.peek()? != b'"' {
             self.skip_value()?;
-            return other_of(&self.text[start..self.at]).map(Scalar::Other);
+            return other_of(self.utf8.get(start..self.at)?).map(Scalar::Other);
         }
         self.at += 1;
         let escaped = self.skip_string()?;
@@ -200,12 +200,12 @@ fn quote_or_backslash(text: &[u8]) -> Option<usize> {
     Some(words.len() * 8 + at)
 }
 
-fn other_of(text: &[u8]) -> Option<Value<'static>> {
+fn other_of(text: &str) -> Option<Value<'static>> {
     match text {
-        b"true" => Some(Value::Bool(true)),
-        b"false" => Some(Value::Bool(false)),
-        b"null" => Some(Value::Null),
-        number => number_of(std::str::from_utf8(number).ok()?),
+        "true" => Some(Value::Bool(true)),
+        "false" => Some(Value::Bool(false)),
+        "null" => Some(Value::Null),
+        number => number_of(number),
     }
 }
 

@@ -15,6 +15,7 @@ use super::{Problem, RuleText, WINDOW_MS, WithDefaults};
 use logweir_base::entry::{RecordBatch, RecordSpan};
 use logweir_base::metric::LabelsRef;
 use logweir_base::parse::RecordView;
+use logweir_base::pattern::PatternId;
 
 pub(super) const MS_NS: i64 = 1_000_000;
 pub(super) const WINDOW_NS: i64 = WINDOW_MS * MS_NS;
@@ -67,11 +68,12 @@ impl RuleSet {
     /// Counts the records of a batch.
     pub fn apply(&mut self, batch: &RecordBatch, sink: &mut dyn Sink) {
         self.cells.clear();
+        let own = batch.resource.service();
         for record in &batch.records {
             let at = self.cells.group_of(record, |group| open(group, &mut self.rules, batch, record));
             let group = self.cells.count(at, record);
             if group.open != 0 {
-                self.apply_to(&group, record, &batch.view(record));
+                self.apply_to(&group, record, &view_of(batch, record, own));
             }
         }
         self.count_groups();
@@ -118,6 +120,19 @@ impl RuleSet {
                 cells.cell(at, compiled, &group, reader).add(amount, refused);
             }
         }
+    }
+}
+
+/// As [`RecordBatch::view`], for a source whose own service is known.
+fn view_of<'a>(batch: &'a RecordBatch, record: &RecordSpan, own: &'a str) -> RecordView<'a> {
+    RecordView {
+        text: batch.text_of(record),
+        time: record.time,
+        severity: record.severity,
+        service: if record.service == 0 { own } else { batch.service_of(record) },
+        resource: &batch.resource,
+        layout: record.layout,
+        pattern: PatternId::NONE,
     }
 }
 

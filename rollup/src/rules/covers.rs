@@ -56,21 +56,20 @@ pub fn covers(rules: &RuleSet, query: &Query, pipeline: &Pipeline) -> Option<Pla
         return None;
     }
     let conditions = query.without_times();
-    rules.rules().find_map(|rule| {
-        let numbers = numbers_of(rule, spec)?;
-        let by = spec.by.iter().map(|name| label_of(rule, name).map(str::to_owned)).collect::<Option<_>>()?;
-        let filter = if conditions == rule.query { None } else { Some(Filter::of(rule, &conditions)?) };
+    let plan = |rule: &Rule, filter| {
         Some(Plan {
             metric: rule.metric.clone(),
-            by,
+            by: spec.by.iter().map(|name| label_of(rule, name).map(str::to_owned)).collect::<Option<_>>()?,
             every: spec.every,
             times: query.times(),
-            numbers,
+            numbers: numbers_of(rule, spec)?,
             scale: rule.scale,
             approximate: rule.function == Function::Histogram,
             filter,
         })
-    })
+    };
+    let same = rules.rules().filter(|rule| rule.query == conditions).find_map(|rule| plan(rule, None));
+    same.or_else(|| rules.rules().find_map(|rule| plan(rule, Some(Filter::of(rule, &conditions)?))))
 }
 
 impl Plan {
