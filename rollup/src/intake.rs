@@ -296,8 +296,7 @@ impl<'a> Intake<'a> {
         self.take_late(id, time, value);
     }
 
-    /// Slow path: it is there, or has come late. What is in files is not looked at: of two values the one that was committed
-    /// first is shown, and stays when the files are merged.
+    /// Slow path: it is there, or has come late. What is in files is looked at when this is to be written (resent.rs).
     fn take_late(&mut self, id: u32, time: i64, value: f64) {
         let live = &mut *self.live;
         let series = live.registry.get_mut(id);

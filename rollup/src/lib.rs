@@ -17,6 +17,7 @@ mod level;
 mod live;
 mod manifest;
 mod query;
+mod resent;
 mod rollup;
 pub mod select;
 mod series;
