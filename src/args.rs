@@ -49,6 +49,9 @@ pub enum Command {
     /// Tell what happened in one trace: every line across hosts and services in order, clocks corrected, and a waterfall.
     #[command(after_long_help = TRACE_EXAMPLES)]
     Trace(TraceArgs),
+    /// Ask for a metric in PromQL: each series with its last, least, mean and greatest value, and its trend.
+    #[command(after_long_help = QUERY_EXAMPLES)]
+    Query(QueryArgs),
     /// Show lines as they arrive; Ctrl-C ends it.
     #[command(after_long_help = TAIL_EXAMPLES)]
     Tail(TailArgs),
@@ -272,6 +275,40 @@ pub struct TraceArgs {
     /// The trace-id, as the lines have it.
     #[arg(value_name = "ID")]
     pub id: String,
+}
+
+const QUERY_EXAMPLES: &str = "\
+Examples:
+  logweir query 'sum by (service) (rate(log_errors_total[5m]))'
+  logweir query --since 24h --step 1h 'increase(log_records_total{service=\"cart\"}[1h])'
+  logweir query 'histogram_quantile(0.99, rate(http_server_request_duration_seconds[5m]))'
+  logweir query 'system_memory_usage_bytes{state=\"used\"}'
+
+The last bar of a trend is the latest; a dot is a time without a value. Which metrics there are:
+  curl -s 'http://127.0.0.1:8514/api/v1/label/__name__/values'
+docs/metrics.md says where they come from and what is promised.";
+
+/// Arguments of `query`.
+#[derive(Debug, ClapArgs)]
+pub struct QueryArgs {
+    /// Where to ask.
+    #[command(flatten)]
+    pub server: ServerArgs,
+    /// Not before: 15m, 2h, 7d ago, or a time such as 2026-11-23T10:15:00Z.
+    #[arg(long, value_name = "T", env = "LOGWEIR_SINCE", default_value = "1h")]
+    pub since: String,
+    /// Not after: as --since [default: now].
+    #[arg(long, value_name = "T", env = "LOGWEIR_UNTIL")]
+    pub until: Option<String>,
+    /// Time between two values: 10s, 1m, 1h [default: for some sixty values].
+    #[arg(long, value_name = "SPAN", env = "LOGWEIR_STEP")]
+    pub step: Option<String>,
+    /// text for people, Prometheus' JSON, or raw: cells with tabs between them.
+    #[arg(short, long, value_enum, env = "LOGWEIR_OUTPUT", default_value_t = Output::Text)]
+    pub output: Output,
+    /// The query; several words are joined with blanks.
+    #[arg(required = true, value_name = "PROMQL")]
+    pub promql: Vec<String>,
 }
 
 const TAIL_EXAMPLES: &str = "\

@@ -1,8 +1,8 @@
 //! From arguments to exit code: one function a command.
 
 use crate::args::{
-    Args, Command, DeleteArgs, ExportArgs, GenArgs, ListArgs, ParseArgs, PatternsArgs, RunArgs, SearchArgs,
-    StatusArgs, TailArgs, TraceArgs, ValidateArgs,
+    Args, Command, DeleteArgs, ExportArgs, GenArgs, ListArgs, ParseArgs, PatternsArgs, QueryArgs, RunArgs,
+    SearchArgs, StatusArgs, TailArgs, TraceArgs, ValidateArgs,
 };
 use crate::backup::{self, Copied};
 use crate::client::{self, ClientError, Compression, Intent, Listed, Search, Server, Until};
@@ -17,7 +17,7 @@ use crate::terminal::{self, Screen, note, say};
 use crate::trace::Clocks;
 use crate::workload::{self, Workload};
 use clap::Parser;
-use logweir_base::time::SystemClock;
+use logweir_base::time::{Clock, SystemClock};
 use logweir_shipper::config::{host_zone, zone_rule};
 use std::fmt;
 use std::io;
@@ -62,6 +62,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Search(args) => search(&args),
         Command::Export(args) => export(&args),
         Command::Trace(args) => trace(&args),
+        Command::Query(args) => query(&args),
         Command::Tail(args) => tail(&args),
         Command::Status(args) => status(&args),
         Command::Fields(args) => list(&args.list, Listed::Fields, &args.query),
@@ -134,6 +135,17 @@ fn tail(args: &TailArgs) -> Result<(), Failure> {
     let query = args.query.join(" ");
     let screen = &mut Screen::stdout();
     ask(&args.server.server, |server| client::tail(server, &query, args.rate, args.output, screen))
+}
+
+fn query(args: &QueryArgs) -> Result<(), Failure> {
+    let wanted = client::MetricQuery {
+        promql: args.promql.join(" "),
+        since: args.since.clone(),
+        until: args.until.clone(),
+        step: args.step.clone(),
+    };
+    let (now, screen) = (SystemClock.now(), &mut Screen::stdout());
+    ask(&args.server.server, |server| client::query(server, &wanted, now, args.output, screen))
 }
 
 fn patterns(args: &PatternsArgs) -> Result<(), Failure> {

@@ -87,6 +87,7 @@ impl Server {
             clock,
             searches: Arc::new(Semaphore::new(SEARCHES_MAX)),
             exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
+            latencies: http::Latencies::default(),
         });
         runtime.spawn(http::serve(http, http::routes(api.clone()), stopped));
         Ok(Self {

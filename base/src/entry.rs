@@ -26,6 +26,8 @@ pub struct Entry {
 pub enum EntryBody {
     /// Records.
     Records(RecordBatch),
+    /// Samples of metrics.
+    Samples(SampleBatch),
     /// A range of a source that will never come.
     Gap(Gap, Arc<Resource>),
     /// A source began.
@@ -45,6 +47,15 @@ pub enum EntryBody {
     },
     /// Nothing a follower acts on; its position counts all the same.
     Other,
+}
+
+/// Samples that arrived together.
+#[derive(Debug, Clone)]
+pub struct SampleBatch {
+    /// The source they came over; `None` when that was HTTP.
+    pub source: Option<SourceId>,
+    /// Each a batch as [`crate::metric::samples`] draws it, from outside and not checked yet.
+    pub chunks: Vec<Bytes>,
 }
 
 /// The records of one batch: shared text and spans into it.

@@ -1,5 +1,5 @@
 //! Frames: one encoding on the wire and in the journal. Control frames carry JSON, so that they are readable and
-//! may grow fields; a batch is binary (see [`crate::batch`]).
+//! may grow fields; a batch is binary (see [`crate::batch`]), and so are samples (see [`Packed`]).
 //!
 //! ```text
 //!  0  version       1   FRAME_VERSION
@@ -10,6 +10,10 @@
 //! 12  head crc32c   4   of bytes 0-11, so that a length is believed only when it is right
 //! 16  body
 //! ```
+
+mod packed;
+
+pub use packed::Packed;
 
 use crate::batch::{BadBatch, Batch};
 use crate::ids::{ConfigVersion, Epoch, Offset, SourceId};
@@ -41,6 +45,7 @@ pub enum Kind {
     Delete = 7,
     Session = 8,
     Snapshot = 9,
+    Samples = 10,
     Hello = 32,
     Welcome = 33,
     Refused = 34,
@@ -54,7 +59,7 @@ pub enum Kind {
     Pong = 42,
 }
 
-const KINDS: [Kind; 20] = [
+const KINDS: [Kind; 21] = [
     Kind::Batch,
     Kind::Open,
     Kind::Close,
@@ -64,6 +69,7 @@ const KINDS: [Kind; 20] = [
     Kind::Delete,
     Kind::Session,
     Kind::Snapshot,
+    Kind::Samples,
     Kind::Hello,
     Kind::Welcome,
     Kind::Refused,
@@ -104,9 +110,30 @@ pub struct Resource {
     /// `--label K=V`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// What the source's lines are; fixed when it is opened.
+    #[serde(default, skip_serializing_if = "Content::is_text")]
+    pub content: Content,
     /// The host's zone as a POSIX TZ rule, for times that are written without one; empty is UTC.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub zone: String,
+}
+
+/// What a source carries.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Content {
+    /// Lines of text, as an application wrote them.
+    #[default]
+    Text,
+    /// Each "line" is a batch of samples, see [`crate::metric::samples`]; the ranges of its lines number and dedupe them as
+    /// those of text.
+    Samples,
+}
+
+impl Content {
+    fn is_text(&self) -> bool {
+        *self == Self::Text
+    }
 }
 
 /// Shipper: who I am. The first frame of a connection.
@@ -226,6 +253,8 @@ pub enum Frame {
     },
     /// The router's state.
     Snapshot(Snapshot),
+    /// A batch of samples that came over HTTP; it belongs to no source.
+    Samples(Packed),
     /// Shipper: who I am.
     Hello(Hello),
     /// Router: you may send.
@@ -380,6 +409,7 @@ impl RawFrame {
             Kind::Gap => Frame::Gap(json(&body)?),
             Kind::Snapshot => Frame::Snapshot(json(&body)?),
             Kind::Hello => Frame::Hello(json(&body)?),
+            Kind::Samples => Frame::Samples(Packed::decode(&body)?),
             _ => json::<Control>(&body)?.into_frame(self.kind)?,
         })
     }
@@ -403,6 +433,7 @@ impl Frame {
             Self::Delete { .. } => Kind::Delete,
             Self::Session { .. } => Kind::Session,
             Self::Snapshot(_) => Kind::Snapshot,
+            Self::Samples(_) => Kind::Samples,
             Self::Hello(_) => Kind::Hello,
             Self::Welcome { .. } => Kind::Welcome,
             Self::Refused { .. } => Kind::Refused,
@@ -437,6 +468,7 @@ impl Frame {
             Self::Gap(gap) => put_json(out, gap),
             Self::Snapshot(snapshot) => put_json(out, snapshot),
             Self::Hello(hello) => put_json(out, hello),
+            Self::Samples(packed) => packed.encode(out),
             control => put_json(out, &Control::from_frame(control)),
         }
         finish(out, at, self.kind(), &[]);
@@ -638,6 +670,7 @@ mod tests {
             Frame::Delete { id: "d".into(), query: "q".into() },
             Frame::Session { shipper: "s".into(), epoch: Epoch(3) },
             Frame::Snapshot(Snapshot { sources: vec![known], last: true, ..Snapshot::default() }),
+            Frame::Samples(Packed::of(Bytes::from(vec![7; 5000]))),
             Frame::Hello(Hello { shipper: "s".into(), boot_id: "b".into(), instance: "i".into() }),
             Frame::Welcome { epoch: Epoch(1), window_bytes: 5 },
             Frame::Refused { reason: "no".into() },

@@ -350,7 +350,7 @@ impl<'a> Intake<'a> {
     }
 
     fn push_histogram(&mut self, id: u32, time: i64, histogram: Histogram) {
-        let bytes = histogram.buckets().size_hint().0 * BUCKET_BYTES;
+        let bytes = histogram.bucket_count() * BUCKET_BYTES;
         let row = Row::of_histogram(end_of(time, Level::Windows10s.step_ms()), Arc::new(histogram));
         self.push_row(id, row, bytes);
     }
@@ -363,10 +363,10 @@ impl<'a> Intake<'a> {
         if let Head::Rows(rows) = &mut series.head
             && let Some(Row { histogram: Some(histogram), .. }) = rows.get_mut(&end)
         {
-            let before = histogram.buckets().size_hint().0;
+            let before = histogram.bucket_count();
             let all = Arc::make_mut(histogram);
             all.record_many(value, times);
-            live.head_bytes += (all.buckets().size_hint().0 - before) * BUCKET_BYTES;
+            live.head_bytes += (all.bucket_count() - before) * BUCKET_BYTES;
             series.state.totals.increase += times as f64;
             series.state.totals.sum += value * times as f64;
             live.counters.points.late += u64::from(end < series.last_time);

@@ -16,6 +16,8 @@ mod intake;
 mod level;
 mod live;
 mod manifest;
+pub mod node;
+pub mod promql;
 mod query;
 mod resent;
 mod rollup;

@@ -2,9 +2,9 @@
 //! and of the sources opened before it.
 
 use crate::journal::format::RecordHeader;
-use logweir_base::batch::Batch;
-use logweir_base::entry::{Entry, EntryBody};
-use logweir_base::frame::{Frame, Gap, KnownSource, Resource};
+use logweir_base::batch::{BadBatch, Batch};
+use logweir_base::entry::{Entry, EntryBody, SampleBatch};
+use logweir_base::frame::{Content, Frame, Gap, KnownSource, Packed, Resource};
 use logweir_base::ids::SourceId;
 use logweir_base::parse::{Parser, look};
 use std::collections::BTreeMap;
@@ -40,7 +40,8 @@ impl Decoder {
     pub fn entry(&mut self, header: &RecordHeader, frame: Frame) -> Entry {
         self.learn(&frame);
         let body = match frame {
-            Frame::Batch(batch) => self.records(&batch, header),
+            Frame::Batch(batch) => self.batch(&batch, header),
+            Frame::Samples(packed) => samples(&packed),
             Frame::Gap(gap) => {
                 let resource = self.resource(gap.source);
                 EntryBody::Gap(gap, resource)
@@ -57,21 +58,36 @@ impl Decoder {
 
     /// S09: a batch that does not decompress, or that breaks the parser, becomes a gap: visible, counted, and the
     /// position moves on.
-    fn records(&mut self, batch: &Batch, header: &RecordHeader) -> EntryBody {
+    fn batch(&mut self, batch: &Batch, header: &RecordHeader) -> EntryBody {
         let resource = self.resource(batch.source);
-        let parser = &mut self.parser;
-        let looked =
-            catch_unwind(AssertUnwindSafe(|| look(batch, resource.clone(), header.received, parser)));
-        let reason = match looked {
-            Ok(Ok(records)) => return EntryBody::Records(records),
-            Ok(Err(bad)) => bad.to_string(),
-            Err(_) => {
-                self.parser = Parser::new();
-                "the parser broke on these lines".to_owned()
-            }
+        let decoded = match resource.content {
+            Content::Samples => chunks(batch).map_err(|bad| bad.to_string()),
+            Content::Text => self.records(batch, resource.clone(), header),
+        };
+        let reason = match decoded {
+            Ok(body) => return body,
+            Err(reason) => reason,
         };
         let gap = Gap { source: batch.source, start: batch.first_start, end: batch.end(), reason };
         EntryBody::Gap(gap, resource)
+    }
+
+    fn records(
+        &mut self,
+        batch: &Batch,
+        resource: Arc<Resource>,
+        header: &RecordHeader,
+    ) -> Result<EntryBody, String> {
+        let parser = &mut self.parser;
+        let looked = catch_unwind(AssertUnwindSafe(|| look(batch, resource, header.received, parser)));
+        match looked {
+            Ok(Ok(records)) => Ok(EntryBody::Records(records)),
+            Ok(Err(bad)) => Err(bad.to_string()),
+            Err(_) => {
+                self.parser = Parser::new();
+                Err("the parser broke on these lines".to_owned())
+            }
+        }
     }
 
     fn know(&mut self, source: SourceId, resource: &Arc<Resource>) {
@@ -81,4 +97,16 @@ impl Decoder {
     fn resource(&self, source: SourceId) -> Arc<Resource> {
         self.resources.get(&source).cloned().unwrap_or_default()
     }
+}
+
+/// The chunks that a source of samples sent as its lines.
+fn chunks(batch: &Batch) -> Result<EntryBody, BadBatch> {
+    let mut text = batch.text()?;
+    let chunks = batch.lines.iter().map(|line| text.split_to(line.text_len as usize)).collect();
+    Ok(EntryBody::Samples(SampleBatch { source: Some(batch.source), chunks }))
+}
+
+/// What does not unpack has no chunk: its checksum held, so whoever packed it is at fault, and that is us.
+fn samples(packed: &Packed) -> EntryBody {
+    EntryBody::Samples(SampleBatch { source: None, chunks: packed.unpack().into_iter().collect() })
 }

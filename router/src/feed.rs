@@ -245,6 +245,9 @@ fn size(entry: &Entry) -> usize {
         EntryBody::Records(batch) => {
             ENTRY_BYTES + batch.text.len() + batch.records.len() * size_of::<RecordSpan>()
         }
+        EntryBody::Samples(batch) => {
+            ENTRY_BYTES + batch.chunks.iter().map(|chunk| chunk.len()).sum::<usize>()
+        }
         EntryBody::Config(text) => ENTRY_BYTES + text.len(),
         _ => ENTRY_BYTES,
     }

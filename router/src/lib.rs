@@ -17,16 +17,18 @@ mod table;
 
 pub use feed::{Feed, Pace, Progress, Step};
 pub use journal::recover::OpenError;
-pub use status::{ConnectionStatus, ErrorStatus, Fatal, Latency, SourceStatus, Status};
+pub use status::{ConnectionStatus, ErrorStatus, Fatal, Latency, SourceStatus, Status, Stopwatch};
 
 use crate::config::RouterConfig;
 use crate::core::{Control, Core, Durable, Links};
 use crate::decode::Decoder;
 use crate::server::{FRAME_COST_MIN, Server};
 use crate::status::{Count, FatalSender, Tally};
+use bytes::Bytes;
 use crossbeam::channel::{Receiver, Sender, bounded};
 use logweir_base::dir::SharedDir;
 use logweir_base::entry::{Follower, FollowerError};
+use logweir_base::frame::Packed;
 use logweir_base::ids::{ConfigVersion, JournalId, Position};
 use logweir_base::time::Clock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -172,6 +174,13 @@ impl Router {
         let (done, position) = bounded(1);
         self.control.send_timeout(Control::Delete { id, query, done }, CONTROL_WAIT).ok()?;
         position.recv_timeout(CONTROL_WAIT).ok()
+    }
+
+    /// Journals a batch of samples ([`logweir_base::metric::samples`]) that came over HTTP; returns its position once it is
+    /// durable. Waits for a share of the memory in flight, and while the journal is full; `None` when it has ended.
+    pub async fn append_samples(&self, chunk: Bytes) -> Option<Position> {
+        let bytes = chunk.len();
+        self.server.append_samples(Packed::of(chunk), bytes).await
     }
 
     /// The router as it is now; `None` when the core does not answer because its disk hangs.

@@ -8,7 +8,8 @@ use crate::core::{ConnId, Peer, Reply, Request};
 use crate::status::{Count, Tally};
 use bytes::BytesMut;
 use crossbeam::channel::Sender;
-use logweir_base::frame::{BadFrame, Frame, Hello, Kind, RawFrame};
+use logweir_base::frame::{BadFrame, Frame, Hello, Kind, Packed, RawFrame};
+use logweir_base::ids::Position;
 use logweir_base::time::Clock;
 use std::io;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_stream::StreamExt;
 use tokio_util::codec::{Decoder, FramedRead};
@@ -147,6 +148,14 @@ impl Server {
         let cost = bytes.max(FRAME_COST_MIN).min(self.in_flight_bytes);
         let cost = u32::try_from(cost).expect("frames are bounded");
         Arc::clone(&self.in_flight).acquire_many_owned(cost).await.ok()
+    }
+
+    /// Hands on samples that came another way; the answer is their position once they are durable.
+    pub async fn append_samples(&self, packed: Packed, bytes: usize) -> Option<Position> {
+        let permit = self.share(bytes).await;
+        let (done, position) = oneshot::channel();
+        self.send(Request::Samples { packed, done, permit });
+        position.await.ok()
     }
 
     fn send(&self, request: Request) {

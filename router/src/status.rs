@@ -98,6 +98,40 @@ pub struct Latency {
     pub sum_us: u64,
 }
 
+/// How long something took, each time it was done.
+#[derive(Debug)]
+pub struct Stopwatch(Mutex<(Histogram<u64>, u64)>);
+
+impl Default for Stopwatch {
+    fn default() -> Self {
+        let histogram = Histogram::new_with_bounds(1, LATENCY_MAX_US, 2).expect("bounds are sound");
+        Self(Mutex::new((histogram, 0)))
+    }
+}
+
+impl Stopwatch {
+    /// It was done once more.
+    pub fn record(&self, took: Duration) {
+        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let mut kept = lock(&self.0);
+        kept.0.saturating_record(us);
+        kept.1 = kept.1.saturating_add(us);
+    }
+
+    /// All so far.
+    pub fn latency(&self) -> Latency {
+        let kept = lock(&self.0);
+        let (histogram, sum_us) = &*kept;
+        Latency {
+            count: histogram.len(),
+            p50_us: histogram.value_at_quantile(0.5),
+            p99_us: histogram.value_at_quantile(0.99),
+            max_us: histogram.max(),
+            sum_us: *sum_us,
+        }
+    }
+}
+
 /// The failure after which the process must end: nothing may be acknowledged any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fatal {
@@ -156,9 +190,10 @@ pub(crate) enum Count {
     TornTails,
     CorruptRanges,
     PositionsLost,
+    SampleBatches,
 }
 
-const COUNTS: [(Count, &str); 22] = [
+const COUNTS: [(Count, &str); 23] = [
     (Count::Batches, "batches"),
     (Count::Lines, "lines"),
     (Count::TextBytes, "text_bytes"),
@@ -181,22 +216,22 @@ const COUNTS: [(Count, &str); 22] = [
     (Count::TornTails, "torn_tails"),
     (Count::CorruptRanges, "corrupt_ranges"),
     (Count::PositionsLost, "positions_lost"),
+    (Count::SampleBatches, "sample_batches"),
 ];
 
 /// Counters, errors and latencies; shared by all parts.
 pub(crate) struct Tally {
     counts: [AtomicU64; COUNTS.len()],
     errors: Mutex<VecDeque<ErrorStatus>>,
-    sync: Mutex<(Histogram<u64>, u64)>,
+    sync: Stopwatch,
 }
 
 impl Tally {
     pub fn new() -> Self {
-        let histogram = Histogram::new_with_bounds(1, LATENCY_MAX_US, 2).expect("bounds are sound");
         Self {
             counts: [const { AtomicU64::new(0) }; COUNTS.len()],
             errors: Mutex::default(),
-            sync: Mutex::new((histogram, 0)),
+            sync: Stopwatch::default(),
         }
     }
 
@@ -230,22 +265,11 @@ impl Tally {
     }
 
     pub fn synced_in(&self, took: Duration) {
-        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        let mut sync = lock(&self.sync);
-        sync.0.saturating_record(us);
-        sync.1 += us;
+        self.sync.record(took);
     }
 
     pub fn sync(&self) -> Latency {
-        let sync = lock(&self.sync);
-        let (histogram, sum_us) = &*sync;
-        Latency {
-            count: histogram.len(),
-            p50_us: histogram.value_at_quantile(0.5),
-            p99_us: histogram.value_at_quantile(0.99),
-            max_us: histogram.max(),
-            sum_us: *sum_us,
-        }
+        self.sync.latency()
     }
 }
 

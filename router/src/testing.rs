@@ -58,6 +58,7 @@ pub(crate) struct Seen {
     pub positions: Vec<u64>,
     pub lines: Vec<(SourceId, u64, String)>,
     pub gaps: Vec<(u64, u64)>,
+    pub samples: Vec<(Option<SourceId>, Vec<Bytes>)>,
 }
 
 /// A follower that keeps all in memory; shared, so that a test can look.
@@ -94,6 +95,7 @@ impl Follower for Recorder {
                     seen.lines.push((lines.source, line.offset.0, text));
                 }
             }
+            EntryBody::Samples(batch) => seen.samples.push((batch.source, batch.chunks.clone())),
             EntryBody::Gap(gap, _) => seen.gaps.push((gap.start.0, gap.end.0)),
             _ => {}
         }

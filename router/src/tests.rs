@@ -9,7 +9,7 @@ use logweir_base::batch::Codec;
 use logweir_base::dir::SharedDir;
 use logweir_base::dir::sim::{SimDir, Survival};
 use logweir_base::entry::{Entry, EntryBody, Follower, FollowerError};
-use logweir_base::frame::{Frame, RawFrame};
+use logweir_base::frame::{Content, Frame, Open, RawFrame, Resource};
 use logweir_base::ids::{ConfigVersion, Epoch, JournalId, Offset, Position};
 use logweir_base::time::{ManualClock, Timestamp};
 use std::io::{Read, Write};
@@ -116,6 +116,35 @@ fn a_line_goes_from_a_socket_to_a_follower_and_survives_the_power() {
     let resumed = client.ask(&Frame::Resume { sources: vec![source(1), source(2)] });
     assert_eq!(resumed, Some(Frame::Resumed { sources: vec![(source(1), Offset(8))] }));
     assert_eq!(after.router.shutdown(WAIT), Vec::<String>::new());
+}
+
+/// Samples are numbered and deduped as lines are when a source sends them, and none is anybody's line.
+#[test]
+fn samples_of_a_source_and_of_http_reach_followers_once() {
+    let dir = SimDir::new();
+    let mut seen = None;
+    let running = run(&dir, |router| {
+        let (recorder, recorded) = Recorder::new("recorder", router.journal_id());
+        router.follow(recorder, Pace::Acks).expect("follows");
+        seen = Some(recorded);
+    });
+    let (mut client, epoch) = Client::hello(running.address, "s");
+    let resource = Resource { content: Content::Samples, ..Resource::default() };
+    client.ask(&Frame::Open(Open { resource: Arc::new(resource), ..open(1) }));
+    for _ in 0..2 {
+        client.ask(&Frame::Batch(batch(1, epoch, 0, &["chunk one", "two"])));
+    }
+    let repeated = Bytes::from("from http ".repeat(200));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("starts");
+    let position = runtime.block_on(running.router.append_samples(repeated.clone())).expect("durable");
+    assert_eq!(position, running.router.durable());
+    assert!(running.router.feed().wait_applied("recorder", position, WAIT));
+    let seen = seen.expect("prepared").lock().expect("no panic").clone();
+    let chunks = vec![Bytes::from("chunk one"), Bytes::from("two")];
+    assert_eq!(seen.samples, [(Some(source(1)), chunks), (None, vec![repeated])]);
+    assert_eq!(seen.lines, []);
+    let counters = running.router.status().expect("answers").counters;
+    assert_eq!((counters["sample_batches"], counters["lines"]), (3, 0));
 }
 
 /// N11: a follower that starts late, or anew, reads the journal and then goes along with the feed.

@@ -1,6 +1,8 @@
 //! The arguments of `logweir ship` and of `logweir-shipper`, and how they become a [`ShipConfig`].
 
 use crate::config::{Compression, ConfigError, ShipConfig, ShipFile, is_loopback, zone_rule};
+use crate::meter;
+use crate::meter::config::{MetricsFile, StatsdFile};
 use std::path::PathBuf;
 
 /// Arguments of the shipper.
@@ -28,7 +30,7 @@ pub struct ShipArgs {
     /// Directory of identities and checkpoints [default: ./logweir-data/shipper]
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
-    /// Read to the present end, wait for the acknowledgements, exit 0
+    /// Read to the present end, wait for the acknowledgements, exit 0; no metrics
     #[arg(long)]
     pub once: bool,
     /// How batches are compressed; auto: zstd unless the router is on this machine
@@ -37,6 +39,12 @@ pub struct ShipArgs {
     /// Allow a router on another machine, without encryption
     #[arg(long)]
     pub insecure: bool,
+    /// Send no metrics of this host
+    #[arg(long)]
+    pub no_host_metrics: bool,
+    /// Listen for StatsD: HOST:PORT (UDP), tcp:HOST:PORT or unix:PATH; may be given several times
+    #[arg(long, value_name = "ADDR")]
+    pub statsd: Vec<String>,
     /// Files to tail; `**` crosses directories (quote them, so that the shell leaves them alone)
     #[arg(value_name = "GLOB")]
     pub globs: Vec<String>,
@@ -67,7 +75,8 @@ impl ShipArgs {
         let once = self.once;
         all.merge(self.into_file()?);
         let to = all.to.ok_or_else(|| ConfigError("no router given: add --to HOST:PORT".to_owned()))?;
-        if all.tail.is_empty() {
+        let metrics = meter::config::resolve(&all.metrics, &all.statsd, &all.scrape, insecure)?;
+        if all.tail.is_empty() && (once || metrics.is_off()) {
             return Err(ConfigError("no files given: add at least one GLOB".to_owned()));
         }
         if !insecure && !is_loopback(&to) {
@@ -85,6 +94,7 @@ impl ShipArgs {
         config.once = once;
         config.compression = all.compression.unwrap_or_default();
         config.redact = all.redact;
+        config.metrics = metrics;
         Ok(config)
     }
 
@@ -103,6 +113,9 @@ impl ShipArgs {
             tail: self.globs,
             compression: self.compression,
             redact: Vec::new(),
+            metrics: MetricsFile { host: self.no_host_metrics.then_some(false), ..MetricsFile::default() },
+            statsd: StatsdFile { listen: self.statsd, ..StatsdFile::default() },
+            scrape: Vec::new(),
         })
     }
 }
@@ -120,6 +133,20 @@ mod tests {
         assert!(args("10.1.2.3:8515").resolve().is_err());
         assert!(ShipArgs { insecure: true, ..args("10.1.2.3:8515") }.resolve().is_ok());
         assert!(args("127.0.0.1:8515").resolve().is_ok());
+    }
+
+    #[test]
+    fn a_shipper_of_metrics_needs_no_files() {
+        let none = || ShipArgs { globs: Vec::new(), ..args("127.0.0.1:1") };
+        let config = none().resolve().expect("its host's metrics");
+        assert_eq!(config.metrics.host, Some(std::time::Duration::from_secs(10)));
+        let without = || ShipArgs { no_host_metrics: true, ..none() };
+        assert!(without().resolve().expect_err("nothing to do").0.contains("no files"));
+        assert!(ShipArgs { once: true, ..none() }.resolve().is_err());
+        let statsd = |at: &str| ShipArgs { statsd: vec![at.to_owned()], ..without() };
+        assert_eq!(statsd("127.0.0.1:8125").resolve().expect("listens").metrics.statsd.listen.len(), 1);
+        assert!(statsd("0.0.0.0:8125").resolve().is_err());
+        assert!(ShipArgs { insecure: true, ..statsd("0.0.0.0:8125") }.resolve().is_ok());
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! What a shipper is told: the resolved configuration, and the file format it may be read from (TOML).
 //!
 //! A file holds the same settings as the command line; of several files and the command line the later wins for single
-//! values, and lists (`tail`, `redact`) and labels add up. Unknown keys are refused.
+//! values, and lists (`tail`, `redact`, `scrape`) and labels add up. Unknown keys are refused.
 
+use crate::meter::config::{MetricsConfig, MetricsFile, ScrapeFile, StatsdFile};
 use crate::redact::RedactRule;
 pub use crate::zone::{host_zone, zone_rule};
 use serde::{Deserialize, Serialize};
@@ -35,12 +36,14 @@ pub struct ShipConfig {
     pub compression: Compression,
     /// What is hidden before it leaves the host.
     pub redact: Vec<RedactRule>,
+    /// Which metrics are sent beside the files. `once` sends none.
+    pub metrics: MetricsConfig,
     /// Intervals and limits; the defaults are right for nearly everybody.
     pub settings: Settings,
 }
 
 impl ShipConfig {
-    /// Tails `globs` and sends to `to`, all else by default.
+    /// Tails `globs` and sends to `to`, all else by default; no metrics.
     pub fn new(to: impl Into<String>, state_dir: impl Into<PathBuf>, globs: Vec<String>) -> Self {
         Self {
             to: to.into(),
@@ -53,6 +56,7 @@ impl ShipConfig {
             once: false,
             compression: Compression::Auto,
             redact: Vec::new(),
+            metrics: MetricsConfig::default(),
             settings: Settings::default(),
         }
     }
@@ -142,6 +146,12 @@ pub struct ShipFile {
     pub compression: Option<Compression>,
     /// What is hidden before it leaves the host.
     pub redact: Vec<RedactRule>,
+    /// The host's own metrics.
+    pub metrics: MetricsFile,
+    /// Metrics that applications send.
+    pub statsd: StatsdFile,
+    /// Metrics that applications are asked for.
+    pub scrape: Vec<ScrapeFile>,
 }
 
 impl ShipFile {
@@ -168,6 +178,13 @@ impl ShipFile {
         self.labels.extend(later.labels);
         self.tail.extend(later.tail);
         self.redact.extend(later.redact);
+        over(&mut self.metrics.host, later.metrics.host);
+        over(&mut self.metrics.interval, later.metrics.interval);
+        over(&mut self.metrics.heartbeat, later.metrics.heartbeat);
+        over(&mut self.statsd.interval, later.statsd.interval);
+        over(&mut self.statsd.series_max, later.statsd.series_max);
+        self.statsd.listen.extend(later.statsd.listen);
+        self.scrape.extend(later.scrape);
     }
 }
 

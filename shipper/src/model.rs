@@ -65,8 +65,9 @@ impl Model {
             Frame::Gap(gap) => self.gap(gap),
             Frame::Close(close) => {
                 let kept = self.sources.get_mut(&close.source).expect("opened before it is closed");
+                let answer = Frame::Ack { source: close.source, hwm: kept.hwm };
                 kept.closed = Some(close);
-                Vec::new()
+                vec![answer]
             }
             Frame::Ping { nonce } => vec![Frame::Pong { nonce }],
             other => panic!("a shipper does not send {:?}", other.kind()),

@@ -6,6 +6,7 @@
 use crate::config::{Compression, ConfigError, ShipConfig, is_loopback};
 use crate::connection::{self, LinkEvent, Outgoing, Peer, QUEUE_FRAMES};
 use crate::identity::hash;
+use crate::meter::Meter;
 use crate::redact::Redactor;
 use crate::state::{StateDir, StateError, Store};
 use crate::status::{Counters, FileStatus, ShipperStatus};
@@ -114,9 +115,10 @@ pub fn run(
     });
     let (events, inbox) = bounded(EVENTS_MAX);
     let (queue, outgoing) = mpsc::channel(QUEUE_FRAMES);
-    let network = start_network(peer, &config, outgoing, events.clone(), stop)?;
+    let network = start_network(peer.clone(), &config, outgoing, events.clone(), stop)?;
     let missed = Arc::new(AtomicBool::new(false));
     let watcher = start_watcher(&config, events, missed.clone());
+    let meter = start_meter(&config, &peer, &status)?;
     let mut reader = ReadLoop {
         tailer,
         state,
@@ -138,6 +140,9 @@ pub fn run(
     drop((inbox, reader));
     // It ends at once: both its channels are closed.
     let _ = network.join();
+    if let Some(meter) = meter {
+        meter.stop();
+    }
     Ok(report)
 }
 
@@ -361,6 +366,14 @@ fn codec_for(config: &ShipConfig) -> Codec {
         Compression::Auto if is_loopback(&config.to) => Codec::None,
         Compression::Auto | Compression::Zstd => Codec::Zstd,
     }
+}
+
+/// Metrics go beside the files; `once` is for files alone. They say the same labels again and again, and the journal keeps
+/// them as they come: compressed even for a router on this machine.
+fn start_meter(config: &ShipConfig, peer: &Peer, status: &ShipperStatus) -> Result<Option<Meter>, ShipError> {
+    let codec = if config.compression == Compression::None { Codec::None } else { Codec::Zstd };
+    let is_wanted = !config.once && !config.metrics.is_off();
+    is_wanted.then(|| Meter::start(config, peer, codec, status.clone())).transpose()
 }
 
 fn start_network(

@@ -1,6 +1,9 @@
 //! What a running shipper shows of itself: a shared snapshot, renewed by the reading thread about once a second
 //! and when something notable happens.
 
+use crate::meter::outbox::OutboxCounts;
+use crate::meter::scrape::TargetStatus;
+use crate::meter::statsd::StatsdStatus;
 use logweir_base::ids::{Epoch, Offset, SourceId};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -27,6 +30,23 @@ pub struct StatusSnapshot {
     pub counters: Counters,
     /// Redactions by rule.
     pub redactions: BTreeMap<String, u64>,
+    /// The metrics side.
+    pub meter: MeterStatus,
+}
+
+/// The metrics side.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct MeterStatus {
+    /// Its session with the router; `None` while there is no connection, or nothing to send.
+    pub session: Option<Epoch>,
+    /// Latest trouble with its connection; empty when there was none.
+    pub last_error: String,
+    /// What was sent.
+    pub counts: OutboxCounts,
+    /// What was received of StatsD.
+    pub statsd: StatsdStatus,
+    /// Whom it asks for metrics.
+    pub targets: Vec<TargetStatus>,
 }
 
 /// One file.

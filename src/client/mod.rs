@@ -1,4 +1,5 @@
-//! The commands that ask a server: `search`, `export`, `trace`, `tail`, `fields`, `values`, `patterns`, `delete`, `status`. They
+//! The commands that ask a server: `search`, `export`, `trace`, `tail`, `fields`, `values`, `patterns`, `query`, `delete`,
+//! `status`. They
 //! speak HTTP only, read answers line by line in constant memory, and judge whether an answer is whole.
 
 mod delete;
@@ -6,8 +7,10 @@ mod export;
 mod fields;
 mod hit;
 mod patterns;
+mod query;
 mod request;
 mod search;
+mod spark;
 mod status;
 mod table;
 mod trace;
@@ -17,6 +20,7 @@ pub use delete::{Deletion, Intent, Until, delete, status as deletions};
 pub use export::{Compression, Export, Format, export};
 pub use fields::{Listed, Listing, list};
 pub use patterns::{PatternsOf, patterns};
+pub use query::{MetricQuery, query};
 pub use request::{Ask, ClientError, Server};
 pub use search::{Search, search};
 pub use status::{

@@ -2,6 +2,7 @@
 //! template and a sample.
 
 use super::request::{Ask, ClientError, Server};
+use super::spark::sparkline;
 use crate::parse::Show;
 use crate::terminal::{Escapes, Screen, Tone, note};
 use logweir_base::parse::Severity;
@@ -114,7 +115,7 @@ fn print<W: Write>(pattern: &PatternJson<'_>, screen: &mut Screen<W>) -> io::Res
     screen.text(Tone::Name, &pattern.pattern)?;
     screen.text(Tone::Plain, &format!(" {:>10} ", pattern.count))?;
     screen.text(Tone::of_severity(severity), &format!("{severity:<5} "))?;
-    screen.text(Tone::Plain, &format!("{} {} ", sparkline(&pattern.trend), pattern.service))?;
+    screen.text(Tone::Plain, &format!("{} {} ", hours(&pattern.trend), pattern.service))?;
     screen.text(Tone::Dim, &format!("{} to {}", pattern.first, pattern.last))?;
     screen.newline()?;
     screen.text(Tone::Plain, &format!("         {}", pattern.template))?;
@@ -124,15 +125,10 @@ fn print<W: Write>(pattern: &PatternJson<'_>, screen: &mut Screen<W>) -> io::Res
     screen.newline()
 }
 
-/// A bar an hour, as high as its share of the highest; an hour without a record is a dot.
-fn sparkline(counts: &[u32]) -> String {
-    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    let highest = u64::from(counts.iter().copied().max().unwrap_or(0).max(1));
-    let bar = |&count: &u32| match u64::from(count) {
-        0 => '.',
-        count => BARS[((count * 8).div_ceil(highest) - 1) as usize],
-    };
-    counts.iter().map(bar).collect()
+/// A bar an hour; an hour without a record is a dot.
+fn hours(counts: &[u32]) -> String {
+    let counts: Vec<_> = counts.iter().map(|&count| (count > 0).then_some(f64::from(count))).collect();
+    sparkline(&counts)
 }
 
 #[cfg(test)]
@@ -140,10 +136,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sparkline_shows_shares_of_the_highest() {
-        assert_eq!(sparkline(&[0, 1, 8, 4, u32::MAX]), ".▁▁▁█");
-        assert_eq!(sparkline(&[0, 1, 8, 4]), ".▁█▄");
-        assert_eq!(sparkline(&[]), "");
+    fn an_hour_without_a_record_is_a_dot() {
+        assert_eq!(hours(&[0, 1, 8, 4, u32::MAX]), ".▁▁▁█");
+        assert_eq!(hours(&[]), "");
     }
 
     #[test]

@@ -9,6 +9,8 @@ use ureq::Agent;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest line of an answer: a part of 1 MiB, twice, with every byte as a JSON escape, and its fields.
 const LINE_BYTES_MAX: u64 = 16 << 20;
+/// The longest answer that is one object.
+const WHOLE_BYTES_MAX: u64 = 256 << 20;
 /// The longest error text that is read from a server.
 const ERROR_BYTES_MAX: u64 = 64 << 10;
 
@@ -169,6 +171,19 @@ pub struct Lines<'s> {
 }
 
 impl Lines<'_> {
+    /// All that is left, of an answer that is one object and not lines.
+    pub fn whole(mut self) -> Result<Vec<u8>, ClientError> {
+        let mut body = Vec::new();
+        let read = (&mut self.reader).take(WHOLE_BYTES_MAX).read_to_end(&mut body);
+        match read {
+            Ok(bytes) if bytes as u64 == WHOLE_BYTES_MAX => Err(self.server.nonsense(&"it has no end")),
+            Ok(_) => Ok(body),
+            Err(error) => {
+                Err(ClientError::Failed(format!("{} broke off the answer: {error}", self.server.url())))
+            }
+        }
+    }
+
     /// The next line without its newline; `None` at the end. A line that the connection cut off counts as the end: an
     /// answer says by its last line that it is whole.
     pub fn next_line(&mut self) -> Result<Option<&[u8]>, ClientError> {

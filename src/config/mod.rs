@@ -5,6 +5,7 @@
 
 mod check;
 mod load;
+mod metrics;
 mod parts;
 mod reference;
 mod units;
@@ -12,6 +13,7 @@ mod variables;
 
 pub use check::exposed;
 pub use load::{Exposure, Problem, Problems, load};
+pub use metrics::{Metric, Metrics, Scrape, Statsd};
 pub use reference::reference;
 pub use units::{Period, Size};
 
@@ -44,6 +46,14 @@ pub struct Config {
     pub retention: Retention,
     /// The shipper: `logweir ship`, and the one inside `logweir run`.
     pub ship: Ship,
+    /// Metrics: the host's own, those counted from logs, and how long all are kept.
+    pub metrics: Metrics,
+    /// Metrics that applications send over StatsD.
+    pub statsd: Statsd,
+    /// Applications that are asked for their metrics, as Prometheus does it.
+    pub scrape: Vec<Scrape>,
+    /// Metrics that are counted from logs, besides those that always are.
+    pub metric: Vec<Metric>,
     /// What is hidden before a line leaves its host: each match becomes `[name:hash]`. Byte offsets do not change.
     pub redact: Vec<Redact>,
     /// Other systems that lines are sent to, besides the log store. Each is a reader of the journal with its own position.
@@ -341,6 +351,18 @@ impl Config {
                 compression: Some(Compression::Auto),
                 labels: BTreeMap::from([("env".to_owned(), "prod".to_owned())]),
             },
+            statsd: Statsd { listen: vec!["127.0.0.1:8125".to_owned()], ..Statsd::default() },
+            scrape: vec![Scrape {
+                url: "http://127.0.0.1:9100/metrics".to_owned(),
+                job: text("node"),
+                interval: Some(Period(Duration::from_secs(15))),
+                timeout: Some(Period(Duration::from_secs(10))),
+                labels: BTreeMap::from([("zone".to_owned(), "a".to_owned())]),
+            }],
+            metric: vec![Metric {
+                rule: "metric \"payments_failed_total\" = count where level:error service:payment by host"
+                    .to_owned(),
+            }],
             redact: vec![
                 Redact { name: "email".to_owned(), regex: None },
                 Redact { name: "session".to_owned(), regex: text("session=([0-9a-f]{32})") },

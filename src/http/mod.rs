@@ -33,6 +33,7 @@ use axum::routing::{get, post};
 use bytes::Bytes;
 use logweir_base::ids::Position;
 use logweir_base::time::Clock;
+use logweir_router::Stopwatch;
 use params::BadParam;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -71,6 +72,19 @@ pub struct Api {
     pub searches: Arc<Semaphore>,
     /// Bounds [`EXPORTS_MAX`].
     pub exports: Arc<Semaphore>,
+    /// How long answers took.
+    pub latencies: Latencies,
+}
+
+/// How long things took that people wait for.
+#[derive(Debug, Default)]
+pub struct Latencies {
+    /// Searches, from the request to the end of the answer.
+    pub search: Stopwatch,
+    /// Metric queries, likewise.
+    pub query: Stopwatch,
+    /// Heartbeats of shippers, from the line's own time to being found by a search.
+    pub end_to_end: Stopwatch,
 }
 
 /// Every route there is.

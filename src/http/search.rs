@@ -58,6 +58,7 @@ async fn run(api: Arc<Api>, mut wanted: Wanted) -> Response {
             Some(reduce) => table::answer(&api, &wanted, reduce, covered, &chunks),
             None => hits(&api, &wanted, covered, &chunks),
         };
+        api.latencies.search.record(asked.elapsed());
         drop(permit);
     });
     ndjson(answer)

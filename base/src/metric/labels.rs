@@ -6,6 +6,10 @@
 //! ```
 //! Invariants: names ascend strictly, no value is empty (an empty label is an absent one, as in Prometheus).
 
+mod builder;
+
+pub use builder::Builder;
+
 use crate::varint;
 use std::cmp::Ordering;
 use std::fmt;
@@ -16,6 +20,8 @@ pub const NAME: &str = "__name__";
 pub const LABELS_MAX: usize = 128;
 /// Bytes of a label's name or value; longer ones are refused.
 pub const LABEL_BYTES_MAX: usize = 4096;
+/// Bytes of all labels of a series together, encoded; more are refused, so that a batch of samples has room for some.
+pub const LABELS_BYTES_MAX: usize = 1 << 16;
 
 /// Labels that own their bytes.
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
@@ -30,7 +36,7 @@ pub struct LabelsRef<'a>(&'a [u8]);
 pub enum BadLabels {
     /// More than [`LABELS_MAX`].
     TooMany,
-    /// A name or a value is longer than [`LABEL_BYTES_MAX`].
+    /// A name or a value is longer than [`LABEL_BYTES_MAX`], or all of them than [`LABELS_BYTES_MAX`].
     TooLong,
     /// The same name twice.
     Twice,
@@ -42,9 +48,22 @@ impl fmt::Display for BadLabels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooMany => write!(f, "more than {LABELS_MAX} labels"),
-            Self::TooLong => write!(f, "a label longer than {LABEL_BYTES_MAX} bytes"),
-            Self::Twice => f.write_str("a label twice"),
-            Self::Malformed => f.write_str("labels that are malformed"),
+            Self::TooLong => {
+                write!(f, "a label longer than {LABEL_BYTES_MAX} bytes, or all than {LABELS_BYTES_MAX}")
+            }
+            Self::Twice | Self::Malformed => f.write_str(self.reason()),
+        }
+    }
+}
+
+impl BadLabels {
+    /// In few words, to count by.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::TooMany => "too many labels",
+            Self::TooLong => "label too long",
+            Self::Twice => "a label twice",
+            Self::Malformed => "malformed labels",
         }
     }
 }
@@ -56,6 +75,7 @@ impl Labels {
     pub fn of<N: AsRef<str>, V: AsRef<str>>(pairs: &mut [(N, V)]) -> Result<Self, BadLabels> {
         let mut out = Vec::with_capacity(pairs.len() * 32);
         encode(pairs, &mut out)?;
+        LabelsRef(&out).within_bytes_max()?;
         Ok(Self(out.into_boxed_slice()))
     }
 
@@ -104,7 +124,11 @@ impl<'a> LabelsRef<'a> {
             }
             (before, count) = (Some(name), count + 1);
         }
-        if count > LABELS_MAX { Err(BadLabels::TooMany) } else { Ok(Self(bytes)) }
+        if count > LABELS_MAX { Err(BadLabels::TooMany) } else { Self(bytes).within_bytes_max() }
+    }
+
+    fn within_bytes_max(self) -> Result<Self, BadLabels> {
+        if self.0.len() > LABELS_BYTES_MAX { Err(BadLabels::TooLong) } else { Ok(self) }
     }
 
     /// The canonical bytes.
@@ -252,7 +276,8 @@ mod tests {
         fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
             if let Ok(labels) = LabelsRef::check(&bytes) {
                 let mut pairs: Vec<_> = labels.iter().collect();
-                prop_assert_eq!(Labels::of(&mut pairs).expect("checked").view(), labels);
+                let again = Labels::of(&mut pairs).expect("checked");
+                prop_assert_eq!(again.view(), labels);
             }
         }
     }

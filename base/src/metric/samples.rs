@@ -23,6 +23,8 @@ use std::fmt;
 pub const SAMPLES_VERSION: u8 = 1;
 /// A writer's user begins another batch when this is reached; a reader refuses twice of it.
 pub const SAMPLES_BYTES_MAX: usize = 1 << 19;
+/// Points of an item; a series with more has several items, so that a batch can be split between them.
+const POINTS_MAX: usize = 512;
 const META: u8 = 255;
 
 /// What a series' points are.
@@ -93,12 +95,14 @@ pub struct Meta {
 #[derive(Debug)]
 pub struct Writer {
     out: Vec<u8>,
+    full: Vec<Vec<u8>>,
+    full_bytes: usize,
     item: Vec<u8>,
 }
 
 impl Default for Writer {
     fn default() -> Self {
-        Self { out: vec![SAMPLES_VERSION], item: Vec::new() }
+        Self { out: vec![SAMPLES_VERSION], full: Vec::new(), full_bytes: 0, item: Vec::new() }
     }
 }
 
@@ -106,18 +110,24 @@ impl Writer {
     /// Adds values of a plain kind at times in ms.
     pub fn samples(&mut self, kind: Kind, labels: LabelsRef<'_>, points: &[(i64, f64)]) {
         debug_assert!(kind.is_plain());
-        self.begin(labels, points.len());
-        let mut before = 0;
-        for &(time, value) in points {
-            varint::put(&mut self.item, varint::zigzag(time.wrapping_sub(before)));
-            self.item.extend_from_slice(&value.to_le_bytes());
-            before = time;
+        for points in points.chunks(POINTS_MAX) {
+            self.begin(labels, points.len());
+            let mut before = 0;
+            for &(time, value) in points {
+                varint::put(&mut self.item, varint::zigzag(time.wrapping_sub(before)));
+                self.item.extend_from_slice(&value.to_le_bytes());
+                before = time;
+            }
+            self.end(kind as u8);
         }
-        self.end(kind as u8);
     }
 
     /// Adds points of any kind; the value of each must be what the kind says.
     pub fn points(&mut self, kind: Kind, labels: LabelsRef<'_>, points: &[Point]) {
+        points.chunks(POINTS_MAX).for_each(|points| self.item_of(kind, labels, points));
+    }
+
+    fn item_of(&mut self, kind: Kind, labels: LabelsRef<'_>, points: &[Point]) {
         self.begin(labels, points.len());
         let mut before = 0;
         for point in points {
@@ -160,7 +170,32 @@ impl Writer {
         self.out.len() == 1
     }
 
-    /// The batch; the writer begins the next one.
+    /// Sets the batch aside when it has reached [`SAMPLES_BYTES_MAX`], and begins the next one. Receivers do so after each
+    /// item; whoever lets them write takes [`Self::batches`].
+    pub fn cut(&mut self) {
+        if self.len() >= SAMPLES_BYTES_MAX {
+            let batch = self.take();
+            self.full_bytes += batch.len();
+            self.full.push(batch);
+        }
+    }
+
+    /// Bytes of the batch and of all that were set aside.
+    pub fn len_of_all(&self) -> usize {
+        self.full_bytes + self.len()
+    }
+
+    /// The batches that were set aside and, if it has anything, the one in the making.
+    pub fn batches(&mut self) -> Vec<Vec<u8>> {
+        let mut batches = std::mem::take(&mut self.full);
+        self.full_bytes = 0;
+        if !self.is_empty() {
+            batches.push(self.take());
+        }
+        batches
+    }
+
+    /// The batch in the making; the writer begins the next one.
     pub fn take(&mut self) -> Vec<u8> {
         std::mem::replace(&mut self.out, vec![SAMPLES_VERSION])
     }
@@ -177,6 +212,32 @@ impl Writer {
         varint::put(&mut self.out, self.item.len() as u64);
         self.out.extend_from_slice(&self.item);
     }
+}
+
+/// Cuts a batch of any length, which a [`Writer`] made, into batches of at most [`SAMPLES_BYTES_MAX`]; only one with a single
+/// item can be longer.
+pub fn split(batch: &[u8]) -> Vec<Vec<u8>> {
+    let mut batches = Vec::new();
+    let mut current = vec![SAMPLES_VERSION];
+    let mut rest = batch.get(1..).unwrap_or_default();
+    while let Some((item, after)) = cut_item(rest) {
+        if current.len() > 1 && current.len() + item.len() > SAMPLES_BYTES_MAX {
+            batches.push(std::mem::replace(&mut current, vec![SAMPLES_VERSION]));
+        }
+        current.extend_from_slice(item);
+        rest = after;
+    }
+    if current.len() > 1 {
+        batches.push(current);
+    }
+    batches
+}
+
+/// The item that `rest` begins with, and what follows it.
+fn cut_item(rest: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut body = rest.get(1..)?;
+    take_bytes(&mut body).ok()?;
+    rest.split_at_checked(rest.len() - body.len())
 }
 
 /// Why bytes are not a batch of samples.
@@ -358,7 +419,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn write_then_read(times: Vec<(i64, f64)>, deltas in prop::collection::vec((1i64..1 << 50, 0i64..1000, -1e9..1e9f64), 0..9)) {
+        fn write_then_read(times in prop::collection::vec(any::<(i64, f64)>(), 1..99), deltas in prop::collection::vec((1i64..1 << 50, 0i64..1000, -1e9..1e9f64), 1..9)) {
             let labels = Labels::known(&[("__name__", "m"), ("host", "a")]);
             let mut writer = Writer::default();
             writer.samples(Kind::Gauge, labels.view(), &times);
@@ -380,9 +441,24 @@ mod tests {
         }
 
         #[test]
+        fn split_batches_hold_what_the_whole_held(sizes in prop::collection::vec(0usize..9000, 0..20)) {
+            let labels = Labels::known(&[("__name__", "m")]);
+            let mut writer = Writer::default();
+            for (i, &size) in sizes.iter().enumerate() {
+                writer.samples(Kind::Gauge, labels.view(), &vec![(i as i64, 0.5); size]);
+            }
+            let whole = writer.take();
+            let parts = split(&whole);
+            prop_assert!(parts.iter().all(|part| part.len() <= SAMPLES_BYTES_MAX));
+            let items: Vec<u8> = parts.iter().flat_map(|part| &part[1..]).copied().collect();
+            prop_assert_eq!(&items, &whole[1..]);
+        }
+
+        #[test]
         fn any_bytes_are_read_or_refused(mut bytes: Vec<u8>) {
             bytes.insert(0, SAMPLES_VERSION);
             let _ = all_of(&bytes);
+            let _ = split(&bytes);
         }
     }
 }

@@ -1,5 +1,5 @@
 //! A mergeable sketch of numbers for percentiles: counts of log-linear buckets, as HDR histograms have them, but cut straight
-//! from the bits of 64-bit floats, so that any finite number has a bucket and no range is fixed beforehand.
+//! from the bits of 64-bit floats (`metric/bucket.rs`), so that any finite number has a bucket and no range is fixed beforehand.
 //!
 //! A bucket is a number's sign, exponent and first seven bits of its fraction: it is 1/128 wide, so its middle is within
 //! 1/256 = 0.4 % of all in it. Merging adds counts; neither order nor grouping of what is added changes anything.
@@ -7,9 +7,10 @@
 //! Limits: some [`SPARSE_BYTES`] for each bucket in use while they are few; then 8 bytes for each between the least and the
 //! greatest, up to [`DENSE_MAX`] (nine decades).
 
+use crate::metric::bucket;
 use std::collections::BTreeMap;
 
-const DROPPED_BITS: u32 = 45;
+const FRACTION_BITS: u32 = 7;
 const DENSE_MAX: i32 = 4096;
 const SPARSE_BYTES: usize = 60;
 /// Buckets in use from which on they are kept dense.
@@ -29,7 +30,7 @@ impl Sketch {
     /// Adds a finite number; false, and nothing added, when that takes more memory than `room`, which it is taken off.
     #[inline]
     pub(super) fn add(&mut self, number: f64, room: &mut usize) -> bool {
-        self.add_to(bucket(number), 1, room)
+        self.add_to(bucket::of::<FRACTION_BITS>(number), 1, room)
     }
 
     /// Adds all of `other`; false when something was left out because there was no room.
@@ -53,7 +54,7 @@ impl Sketch {
             seen += count;
             seen >= rank
         });
-        found.map(|&(at, _)| middle(at))
+        found.map(|&(at, _)| bucket::middle::<FRACTION_BITS>(at))
     }
 
     #[inline]
@@ -124,21 +125,6 @@ impl Sketch {
     }
 }
 
-/// Ascends with the number.
-#[inline]
-fn bucket(number: f64) -> i32 {
-    let magnitude = (number.abs().to_bits() >> DROPPED_BITS) as i32;
-    if number < 0.0 { -1 - magnitude } else { magnitude }
-}
-
-fn middle(bucket: i32) -> f64 {
-    let magnitude = if bucket < 0 { -1 - bucket } else { bucket } as u64;
-    let edge = |at: u64| f64::from_bits(at << DROPPED_BITS);
-    let (low, high) = (edge(magnitude), edge(magnitude + 1));
-    let middle = if high.is_finite() { low + (high - low) / 2.0 } else { low };
-    if bucket < 0 { -middle } else { middle }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,7 +156,7 @@ mod tests {
             let rank = ((percent / 100.0 * numbers.len() as f64).ceil() as usize).clamp(1, numbers.len());
             let exact = numbers[rank - 1];
             let off = (found - exact).abs();
-            prop_assert!(off <= exact.abs() / 255.0 + f64::from_bits(1 << DROPPED_BITS), "{} for {}", found, exact);
+            prop_assert!(off <= exact.abs() / 255.0 + f64::from_bits(1 << bucket::dropped::<FRACTION_BITS>()), "{} for {}", found, exact);
         }
 
         #[test]

@@ -213,7 +213,7 @@ pub(super) fn resource() -> impl Strategy<Value = Resource> {
             host: host.into(),
             path: "/var/log/shop/app.log".into(),
             labels,
-            zone: String::new(),
+            ..Resource::default()
         })
 }
 

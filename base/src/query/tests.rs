@@ -63,7 +63,7 @@ fn check(line: &str, query: &str, expected: bool) {
     let parsed: Query = query.parse().unwrap_or_else(|e| panic!("{query}: {e}"));
     let labels = [("env".to_owned(), "prod-1".to_owned())].into();
     let resource =
-        Resource { host: "vm-3".into(), path: "/var/log/shop/app.log".into(), labels, zone: String::new() };
+        Resource { host: "vm-3".into(), path: "/var/log/shop/app.log".into(), labels, ..Resource::default() };
     assert_eq!(judge(&parsed.expr, line.as_bytes(), resource), expected, "{query} on {line}");
 }
 

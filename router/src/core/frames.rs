@@ -6,7 +6,7 @@ use crate::status::Count;
 use crate::table::Decision;
 use bytes::Bytes;
 use logweir_base::batch::Batch;
-use logweir_base::frame::{Close, Frame, Gap, Hello, Open, RawFrame};
+use logweir_base::frame::{Close, Content, Frame, Gap, Hello, Open, RawFrame};
 use logweir_base::ids::{Offset, SourceId};
 use logweir_base::time::Timestamp;
 use std::collections::BTreeSet;
@@ -113,8 +113,13 @@ impl Core {
     fn append(&mut self, id: ConnId, batch: Batch, bytes: Bytes, permit: Permit, now: Timestamp) {
         let (source, end) = (batch.source, batch.end());
         self.links.tally.one(Count::Batches);
-        self.links.tally.add(Count::Lines, batch.lines.len() as u64);
-        self.links.tally.add(Count::TextBytes, u64::from(batch.text_len));
+        match self.table.source(source).map(|known| known.open.resource.content) {
+            Some(Content::Samples) => self.links.tally.add(Count::SampleBatches, batch.lines.len() as u64),
+            _ => {
+                self.links.tally.add(Count::Lines, batch.lines.len() as u64);
+                self.links.tally.add(Count::TextBytes, u64::from(batch.text_len));
+            }
+        }
         self.push(Frame::Batch(batch), bytes, permit, now);
         self.ack(id, source, end);
     }

@@ -15,14 +15,14 @@ use crate::status::{ConnectionStatus, Count, Fatal, FatalSender, SourceStatus, T
 use crate::table::Table;
 use bytes::Bytes;
 use crossbeam::channel::{Receiver, Sender, select};
-use logweir_base::frame::{Frame, Gap, Hello, KnownSource, RawFrame};
+use logweir_base::frame::{Frame, Gap, Hello, KnownSource, Packed, RawFrame};
 use logweir_base::ids::{ConfigVersion, Epoch, Offset, Position, SourceId};
 use logweir_base::time::{Clock, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 /// Wall time enters the journal this often.
@@ -59,9 +59,26 @@ pub(crate) enum Reply {
 /// From a connection.
 #[derive(Debug)]
 pub(crate) enum Request {
-    Hello { conn: ConnId, hello: Hello, peer: Peer, permit: Permit },
-    Frame { conn: ConnId, frame: RawFrame, permit: Permit },
-    Closed { conn: ConnId },
+    Hello {
+        conn: ConnId,
+        hello: Hello,
+        peer: Peer,
+        permit: Permit,
+    },
+    Frame {
+        conn: ConnId,
+        frame: RawFrame,
+        permit: Permit,
+    },
+    Closed {
+        conn: ConnId,
+    },
+    /// Not from a connection of a shipper: samples that came over HTTP.
+    Samples {
+        packed: Packed,
+        done: oneshot::Sender<Position>,
+        permit: Permit,
+    },
 }
 
 /// From within.
@@ -136,6 +153,7 @@ struct Group {
     replies: Vec<(ConnId, Frame)>,
     configs: Vec<(Sender<ConfigVersion>, ConfigVersion)>,
     deletes: Vec<(Sender<Position>, Position)>,
+    samples: Vec<(oneshot::Sender<Position>, Position)>,
 }
 
 /// Whether the loop goes on.
@@ -214,6 +232,13 @@ impl Core {
             Request::Hello { conn, hello, peer, permit } => self.hello(conn, hello, peer, permit, now),
             Request::Frame { conn, frame, permit } => self.frame(conn, frame, permit, now),
             Request::Closed { conn } => drop(self.conns.remove(&conn)),
+            Request::Samples { packed, done, permit } => {
+                let frame = Frame::Samples(packed);
+                let bytes = frame.encode();
+                self.push(frame, bytes, permit, now);
+                self.links.tally.one(Count::SampleBatches);
+                self.group.samples.push((done, self.last_of_group()));
+            }
         }
     }
 
@@ -234,13 +259,13 @@ impl Core {
             }
         };
         self.set_full(None);
-        let group = std::mem::take(&mut self.group);
+        let mut group = std::mem::take(&mut self.group);
         if !group.records.is_empty() {
             self.links.tally.one(Count::Syncs);
             self.links.tally.synced_in(started.elapsed());
             self.links.feed.set_durable(synced.position());
         }
-        self.answer(&group, synced);
+        self.answer(&mut group, synced);
         self.hand_on(group, before);
         Ok(Flow::On)
     }
@@ -265,7 +290,12 @@ impl Core {
         self.group.frames.push((frame, permit));
     }
 
-    fn answer(&mut self, group: &Group, _proof: Synced) {
+    /// Where the record that was pushed last will be.
+    fn last_of_group(&self) -> Position {
+        Position(self.writer.synced().position().0 + self.group.records.len() as u64)
+    }
+
+    fn answer(&mut self, group: &mut Group, _proof: Synced) {
         let mut out: BTreeMap<ConnId, Vec<u8>> = BTreeMap::new();
         for (&(conn, source), &hwm) in &group.acks {
             Frame::Ack { source, hwm }.encode_to(out.entry(conn).or_default());
@@ -282,6 +312,9 @@ impl Core {
         }
         for (done, position) in &group.deletes {
             let _ = done.try_send(*position);
+        }
+        for (done, position) in group.samples.drain(..) {
+            let _ = done.send(position);
         }
     }
 
@@ -328,9 +361,7 @@ impl Core {
                 let frame = Frame::Delete { id, query };
                 let bytes = frame.encode();
                 self.push(frame, bytes, None, self.links.clock.now());
-                let before = self.writer.synced().position();
-                let position = Position(before.0 + self.group.records.len() as u64);
-                self.group.deletes.push((done, position));
+                self.group.deletes.push((done, self.last_of_group()));
             }
             Control::Status(done) => {
                 let _ = done.try_send(self.status());

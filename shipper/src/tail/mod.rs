@@ -27,7 +27,7 @@ use chunk::{CHUNK_BYTES, Lines, Look, Reader};
 use claim::{Candidates, Held};
 use hold::Unsent;
 use logweir_base::batch::{Codec, LINE_BYTES_MAX, LineMeta};
-use logweir_base::frame::{Frame, Gap, Open, Resource};
+use logweir_base::frame::{Content, Frame, Gap, Open, Resource};
 use logweir_base::ids::{Offset, SourceId};
 use scan::Unclaimed;
 use session::Session;
@@ -443,6 +443,7 @@ impl Tailer {
             source: tracked.source,
             identity: source.record.identity.clone(),
             resource: Arc::new(Resource {
+                content: Content::Text,
                 host: self.config.host.clone(),
                 path: source.record.path.clone(),
                 labels: self.config.labels.clone(),

@@ -2,6 +2,7 @@
 
 mod chaos;
 mod lines;
+mod metrics;
 mod multiline;
 mod rotation;
 mod session;

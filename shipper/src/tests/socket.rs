@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How the router treats one connection.
 #[derive(Clone, Copy, Debug)]
-enum Manner {
+pub(super) enum Manner {
     Good,
     /// Says no.
     Refuse,
@@ -34,14 +34,14 @@ enum Manner {
 }
 
 /// A model router behind a socket.
-struct Router {
-    address: String,
+pub(super) struct Router {
+    pub(super) address: String,
     shared: Arc<(Mutex<Model>, Condvar)>,
 }
 
 impl Router {
     /// Treats connections as `manners` say, one after the other, and then well.
-    fn start(manners: Vec<Manner>) -> Self {
+    pub(super) fn start(manners: Vec<Manner>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has ports");
         let address = listener.local_addr().expect("bound").to_string();
         let shared = Arc::new((Mutex::new(Model::default()), Condvar::new()));
@@ -58,11 +58,16 @@ impl Router {
     }
 
     /// Waits until the model is as wanted.
-    fn wait(&self, what: &str, wanted: impl Fn(&Model) -> bool) {
+    pub(super) fn wait(&self, what: &str, wanted: impl Fn(&Model) -> bool) {
         let model = self.shared.0.lock().expect("not poisoned");
         let waited =
             self.shared.1.wait_timeout_while(model, PATIENCE, |model| !wanted(model)).expect("not poisoned");
         assert!(!waited.1.timed_out(), "waited in vain for {what}");
+    }
+
+    /// The model as it is.
+    pub(super) fn model(&self) -> Model {
+        self.shared.0.lock().expect("not poisoned").clone()
     }
 
     fn lines(&self) -> Vec<String> {

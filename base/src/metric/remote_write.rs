@@ -1,0 +1,172 @@
+//! Prometheus remote write, version 1: a request's body to samples.
+//!
+//! ```text
+//! body          snappy block (not framed) of
+//! WriteRequest  timeseries = 1: labels = 1 { name = 1, value = 2 }, samples = 2 { value = 1 double, timestamp = 2 ms },
+//!                               exemplars = 3 (ignored), histograms = 4 (refused, counted)
+//!               metadata = 3:   type = 1, metric_family_name = 2, help = 4, unit = 5
+//! ```
+//! NaN, its stale mark and infinities pass as they are. A series' kind is told by metadata of the same request, else by its
+//! name's suffix. A series with bad labels is refused and counted, all others are written; a body that is no protobuf is
+//! refused as a whole: what of it was written by then is the caller's to throw away.
+//!
+//! Limits: [`BODY_BYTES_MAX`] decompressed; those of `labels.rs` and `received.rs`.
+
+#[cfg(test)]
+mod tests;
+
+use super::family::{Type, kind_of};
+use super::labels::BadLabels;
+use super::protobuf::{Malformed, Message};
+use super::received::{Received, Sink};
+use super::samples::Writer;
+use std::collections::HashMap;
+use std::fmt;
+
+/// A body's bytes when decompressed. Prometheus sends 2,000 samples at a time, some 500 KB.
+pub const BODY_BYTES_MAX: usize = 32 << 20;
+
+/// Why a body is refused as a whole.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BadBody {
+    /// Longer than [`BODY_BYTES_MAX`], or says so.
+    TooLarge,
+    /// Not snappy.
+    Snappy,
+    /// Not protobuf.
+    Protobuf,
+}
+
+impl fmt::Display for BadBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLarge => write!(f, "too large: more than {BODY_BYTES_MAX} bytes decompressed"),
+            Self::Snappy => f.write_str("malformed or truncated snappy"),
+            Self::Protobuf => Malformed.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for BadBody {}
+
+impl From<Malformed> for BadBody {
+    fn from(Malformed: Malformed) -> Self {
+        Self::Protobuf
+    }
+}
+
+/// Decompresses a snappy block; the length it declares is looked at before there is memory for it.
+pub fn decompress(body: &[u8]) -> Result<Vec<u8>, BadBody> {
+    let len = snap::raw::decompress_len(body).map_err(|_| BadBody::Snappy)?;
+    // A byte of snappy is at most some 22 of text: a body that declares more lies.
+    if len > BODY_BYTES_MAX {
+        return Err(BadBody::TooLarge);
+    }
+    if len / 64 > body.len() {
+        return Err(BadBody::Snappy);
+    }
+    snap::raw::Decoder::new().decompress_vec(body).map_err(|_| BadBody::Snappy)
+}
+
+/// Reads a body, decompressed.
+pub fn read(body: &[u8], out: &mut Writer) -> Result<Received, BadBody> {
+    if body.len() > BODY_BYTES_MAX {
+        return Err(BadBody::TooLarge);
+    }
+    let mut sink = Sink::new(out);
+    let types = read_metadata(body, &mut sink)?;
+    let mut samples = Vec::new();
+    for field in Message(body) {
+        if let (1, series) = field? {
+            read_series(series.message()?, &types, &mut samples, &mut sink)?;
+        }
+    }
+    Ok(sink.received)
+}
+
+type Types<'a> = HashMap<&'a str, Type>;
+
+/// What the request says of metrics, wherever in it; written as it is found.
+fn read_metadata<'a>(body: &'a [u8], sink: &mut Sink<'_>) -> Result<Types<'a>, Malformed> {
+    let mut types = Types::new();
+    for field in Message(body) {
+        let (3, metadata) = field? else {
+            continue;
+        };
+        let (mut kind, mut name, mut help, mut unit) = (Type::Unknown, "", "", "");
+        for field in metadata.message()? {
+            match field? {
+                (1, number) => {
+                    let number = usize::try_from(number.varint()?).unwrap_or(usize::MAX);
+                    kind = Type::ALL.get(number).copied().unwrap_or_default();
+                }
+                (2, text) => name = text.text()?,
+                (4, text) => help = text.text()?,
+                (5, text) => unit = text.text()?,
+                _ => {}
+            }
+        }
+        sink.meta(name, kind.word(), unit, help);
+        types.insert(name, kind);
+    }
+    Ok(types)
+}
+
+fn read_series(
+    series: Message<'_>,
+    types: &Types<'_>,
+    samples: &mut Vec<(i64, f64)>,
+    sink: &mut Sink<'_>,
+) -> Result<(), Malformed> {
+    sink.labels.clear();
+    samples.clear();
+    let (mut histograms, mut bad) = (0, None);
+    for field in series {
+        match field? {
+            (1, label) => bad = bad.or(read_label(label.message()?, sink)?.err()),
+            (2, sample) => samples.push(read_sample(sample.message()?)?),
+            (4, _) => histograms += 1,
+            _ => {}
+        }
+    }
+    if histograms > 0 {
+        sink.received.refuse("native histogram", histograms);
+    }
+    let refused = bad.map(BadLabels::reason).or(sink.labels.metric().is_empty().then_some("no metric name"));
+    match refused {
+        Some(reason) => sink.received.refuse(reason, samples.len().max(1) as u64),
+        // Of histograms or exemplars alone.
+        None if samples.is_empty() => {}
+        None => {
+            let kind = kind_of(sink.labels.metric(), |family| types.get(family).copied());
+            sink.samples(kind, samples);
+        }
+    }
+    Ok(())
+}
+
+#[inline]
+fn read_label(label: Message<'_>, sink: &mut Sink<'_>) -> Result<Result<(), BadLabels>, Malformed> {
+    let (mut name, mut value) = (&[][..], &[][..]);
+    for field in label {
+        match field? {
+            (1, text) => name = text.bytes()?,
+            (2, text) => value = text.bytes()?,
+            _ => {}
+        }
+    }
+    Ok(sink.labels.push(name, value))
+}
+
+#[inline]
+fn read_sample(sample: Message<'_>) -> Result<(i64, f64), Malformed> {
+    let (mut time, mut value) = (0, 0.0);
+    for field in sample {
+        match field? {
+            (1, number) => value = number.double()?,
+            (2, number) => time = number.varint()? as i64,
+            _ => {}
+        }
+    }
+    Ok((time, value))
+}
