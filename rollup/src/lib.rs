@@ -21,6 +21,7 @@ pub mod promql;
 mod query;
 mod resent;
 mod rollup;
+pub mod rules;
 pub mod select;
 mod series;
 mod status;

@@ -214,32 +214,6 @@ impl Writer {
     }
 }
 
-/// Cuts a batch of any length, which a [`Writer`] made, into batches of at most [`SAMPLES_BYTES_MAX`]; only one with a single
-/// item can be longer.
-pub fn split(batch: &[u8]) -> Vec<Vec<u8>> {
-    let mut batches = Vec::new();
-    let mut current = vec![SAMPLES_VERSION];
-    let mut rest = batch.get(1..).unwrap_or_default();
-    while let Some((item, after)) = cut_item(rest) {
-        if current.len() > 1 && current.len() + item.len() > SAMPLES_BYTES_MAX {
-            batches.push(std::mem::replace(&mut current, vec![SAMPLES_VERSION]));
-        }
-        current.extend_from_slice(item);
-        rest = after;
-    }
-    if current.len() > 1 {
-        batches.push(current);
-    }
-    batches
-}
-
-/// The item that `rest` begins with, and what follows it.
-fn cut_item(rest: &[u8]) -> Option<(&[u8], &[u8])> {
-    let mut body = rest.get(1..)?;
-    take_bytes(&mut body).ok()?;
-    rest.split_at_checked(rest.len() - body.len())
-}
-
 /// Why bytes are not a batch of samples.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BadSamples(pub &'static str);
@@ -441,24 +415,9 @@ mod tests {
         }
 
         #[test]
-        fn split_batches_hold_what_the_whole_held(sizes in prop::collection::vec(0usize..9000, 0..20)) {
-            let labels = Labels::known(&[("__name__", "m")]);
-            let mut writer = Writer::default();
-            for (i, &size) in sizes.iter().enumerate() {
-                writer.samples(Kind::Gauge, labels.view(), &vec![(i as i64, 0.5); size]);
-            }
-            let whole = writer.take();
-            let parts = split(&whole);
-            prop_assert!(parts.iter().all(|part| part.len() <= SAMPLES_BYTES_MAX));
-            let items: Vec<u8> = parts.iter().flat_map(|part| &part[1..]).copied().collect();
-            prop_assert_eq!(&items, &whole[1..]);
-        }
-
-        #[test]
         fn any_bytes_are_read_or_refused(mut bytes: Vec<u8>) {
             bytes.insert(0, SAMPLES_VERSION);
             let _ = all_of(&bytes);
-            let _ = split(&bytes);
         }
     }
 }

@@ -37,6 +37,17 @@ impl Parser {
         });
     }
 
+    /// Calls `visit` with what the layout of a text finds in it by place, and not with the pairs that stand anywhere in it.
+    pub fn each_of_layout(&mut self, view: &RecordView<'_>, mut visit: impl FnMut(&str, &str)) {
+        let mut buffer = std::mem::take(&mut self.content);
+        let text = text_of(unwrapped(view.text, view.layout.wrapper(), &mut buffer));
+        let reading = layout::read_as(view.layout.number(), &text);
+        reading.fields.iter().for_each(|(path, value)| visit(path, value));
+        drop(reading);
+        drop(text);
+        self.keep_content(buffer);
+    }
+
     /// Calls `visit` with everything the record says, until it breaks: the fields of a JSON object in document order, or
     /// the whole text and then the fields that its layout finds in it.
     pub(crate) fn each(
@@ -159,10 +170,16 @@ fn without_escapes(text: &str) -> String {
     out
 }
 
-/// `key=value` pairs and ids in the message are fields; what the layout has found itself stands first.
+/// `key=value` pairs and ids in the message are fields; what the layout has found itself stands first, and is not told twice
+/// where the message is all of the text: numbers are summed.
 fn add_pairs(reading: &mut Reading<'_>) {
     if let Cow::Borrowed(message) = reading.message {
+        let of_layout = reading.fields.len();
         pairs::pairs(message, &mut reading.fields);
+        let (own, of_message) = reading.fields.split_at(of_layout);
+        let mut new: Vec<_> = of_message.iter().filter(|pair| !own.contains(pair)).cloned().collect();
+        reading.fields.truncate(of_layout);
+        reading.fields.append(&mut new);
     }
 }
 

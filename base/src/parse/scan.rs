@@ -13,7 +13,7 @@ use std::borrow::Cow;
 
 /// Gathers the head of `object`, a text in braces; `None` when it must be walked.
 pub(super) fn scan(object: &[u8], roles: &mut RoleCache, found: &mut Found) -> Option<()> {
-    let mut cursor = Cursor { text: object, utf8: simdutf8::basic::from_utf8(object).ok()?, at: 1 };
+    let mut cursor = Cursor::of(object)?;
     if cursor.next_is(b'}') {
         return cursor.is_at_end().then_some(());
     }
@@ -49,13 +49,13 @@ pub(super) fn scan(object: &[u8], roles: &mut RoleCache, found: &mut Found) -> O
 }
 
 /// A scalar as it was read.
-enum Scalar<'a> {
+pub(super) enum Scalar<'a> {
     Text(Cow<'a, str>),
     Other(Value<'static>),
 }
 
 impl Scalar<'_> {
-    fn as_value(&self) -> Value<'_> {
+    pub(super) fn as_value(&self) -> Value<'_> {
         match self {
             Self::Text(text) => Value::Str(text),
             Self::Other(value) => *value,
@@ -63,7 +63,7 @@ impl Scalar<'_> {
     }
 }
 
-struct Cursor<'a> {
+pub(super) struct Cursor<'a> {
     text: &'a [u8],
     /// The same.
     utf8: &'a str,
@@ -71,35 +71,46 @@ struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    fn peek(&self) -> Option<u8> {
+    /// Behind the brace that `object` begins with; `None` when it is not UTF-8.
+    pub(super) fn of(object: &'a [u8]) -> Option<Self> {
+        Self::from(object, 1)
+    }
+
+    /// Behind `at` bytes of `object`.
+    pub(super) fn from(object: &'a [u8], at: usize) -> Option<Self> {
+        let text = &object[at..];
+        Some(Self { text, utf8: simdutf8::basic::from_utf8(text).ok()?, at: 0 })
+    }
+
+    pub(super) fn peek(&self) -> Option<u8> {
         self.text.get(self.at).copied()
     }
 
-    fn take(&mut self) -> Option<u8> {
+    pub(super) fn take(&mut self) -> Option<u8> {
         let byte = self.peek()?;
         self.at += 1;
         Some(byte)
     }
 
-    fn skip_blanks(&mut self) {
+    pub(super) fn skip_blanks(&mut self) {
         while let Some(b' ' | b'\t') = self.peek() {
             self.at += 1;
         }
     }
 
-    fn next_is(&mut self, byte: u8) -> bool {
+    pub(super) fn next_is(&mut self, byte: u8) -> bool {
         self.skip_blanks();
         let is = self.peek() == Some(byte);
         self.at += usize::from(is);
         is
     }
 
-    fn is_at_end(&self) -> bool {
+    pub(super) fn is_at_end(&self) -> bool {
         self.at == self.text.len()
     }
 
     /// A key without escapes, and the colon behind it.
-    fn key(&mut self) -> Option<&'a [u8]> {
+    pub(super) fn key(&mut self) -> Option<&'a [u8]> {
         if self.take()? != b'"' {
             return None;
         }
@@ -110,7 +121,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A scalar, escapes decoded.
-    fn value(&mut self) -> Option<Scalar<'a>> {
+    pub(super) fn value(&mut self) -> Option<Scalar<'a>> {
         let start = self.at;
         if self.peek()? != b'"' {
             self.skip_value()?;
@@ -128,7 +139,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Any scalar, to just behind it.
-    fn skip_value(&mut self) -> Option<()> {
+    pub(super) fn skip_value(&mut self) -> Option<()> {
         if self.peek()? == b'"' {
             self.at += 1;
             return self.skip_string().map(drop);
@@ -152,7 +163,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// An object or array, to just behind it.
-    fn skip_nested(&mut self) -> Option<()> {
+    pub(super) fn skip_nested(&mut self) -> Option<()> {
         let mut depth = 0usize;
         loop {
             match self.take()? {

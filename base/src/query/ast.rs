@@ -90,6 +90,11 @@ impl Expr {
         }
     }
 
+    /// Whether it speaks of the record's time alone.
+    pub(super) fn is_time(&self) -> bool {
+        matches!(self, Self::Term(Term { test: Test::Since(_) | Test::Until(_), .. }))
+    }
+
     fn joined(mut parts: Vec<Expr>, join: fn(Vec<Expr>) -> Self) -> Self {
         match parts.len() {
             0 => Self::All,

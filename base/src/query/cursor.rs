@@ -33,9 +33,10 @@ pub(crate) struct Word {
     pub(crate) star: Star,
 }
 
-/// `AND`, `OR`, `NOT`; `TO` has a meaning inside ranges only, and is quoted all the same.
+/// `AND`, `OR`, `NOT`; `TO` has a meaning inside ranges only and `by` behind the conditions of a rule only, and are quoted all
+/// the same.
 pub(crate) fn is_keyword(text: &str) -> bool {
-    matches!(text, "AND" | "OR" | "NOT" | "TO")
+    matches!(text, "AND" | "OR" | "NOT" | "TO" | "by")
 }
 
 impl Place {

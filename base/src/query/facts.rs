@@ -79,6 +79,14 @@ pub(super) fn is_of_head(leaf: &Leaf) -> bool {
     matches!(leaf, Leaf::Severity(_) | Leaf::Service(_))
 }
 
+/// Whether the class of the severity and the service decide this leaf.
+pub(super) fn is_of_class(leaf: &Leaf) -> bool {
+    match leaf {
+        Leaf::Severity(range) => range.start() % 4 == 1 && range.end() % 4 == 0,
+        leaf => is_of_head(leaf),
+    }
+}
+
 /// Whether facts may tell anything of this leaf.
 pub(super) fn is_told(leaf: &Leaf) -> bool {
     may_decide(leaf) || matches!(leaf, Leaf::Pattern(_)) || number_path(leaf).is_some()

@@ -32,16 +32,30 @@ const REGEXES_MAX: usize = 16;
 /// Longer expressions are refused before they are compiled.
 const REGEX_BYTES_MAX: usize = 1024;
 
-/// Reads conditions up to the end of the text or a bar. Without `now` spans back from it are refused.
-pub(super) fn conditions(text: &str, now: Option<Timestamp>) -> Result<(Expr, Cursor<'_>), QueryError> {
+/// What conditions end at, beside the end of the text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    /// A bar.
+    Pipe,
+    /// `by` outside of quotes and parentheses.
+    By,
+}
+
+/// Reads conditions. Without `now` spans back from it are refused.
+pub(super) fn conditions(
+    text: &str,
+    now: Option<Timestamp>,
+    until: Until,
+) -> Result<(Expr, Cursor<'_>), QueryError> {
     if text.len() > TEXT_BYTES_MAX {
         return Err(QueryError { column: 1, message: format!("longer than {TEXT_BYTES_MAX} bytes") });
     }
     let cursor = Cursor::new(text);
-    let mut grammar = Grammar { cursor, now, field: None, terms: 0, regexes: 0 };
+    let mut grammar = Grammar { cursor, now, until, field: None, terms: 0, regexes: 0 };
     let expr = grammar.any(0)?;
     match grammar.cursor.peek() {
         None | Some('|') => Ok((expr, grammar.cursor)),
+        Some(_) if grammar.at_end(0) => Ok((expr, grammar.cursor)),
         Some(_) => Err(grammar.cursor.error("this `)` has no opening one")),
     }
 }
@@ -49,6 +63,7 @@ pub(super) fn conditions(text: &str, now: Option<Timestamp>) -> Result<(Expr, Cu
 struct Grammar<'a> {
     cursor: Cursor<'a>,
     now: Option<Timestamp>,
+    until: Until,
     /// The field whose parentheses we are in.
     field: Option<String>,
     terms: usize,
@@ -64,13 +79,15 @@ impl Grammar<'_> {
         Ok(Expr::or(parts))
     }
 
-    /// Leaves the cursor at the end, at `)` or at `OR`.
+    /// Leaves the cursor at an end, at `)` or at `OR`.
     fn all(&mut self, depth: usize) -> Result<Expr, QueryError> {
         let mut parts = vec![self.not(depth)?];
         loop {
             self.cursor.skip_blanks();
             let and = self.cursor.take_keyword("AND");
-            let ends = self.cursor.peek().is_none_or(|c| matches!(c, ')' | '|')) || self.at_or();
+            let ends = self.cursor.peek().is_none_or(|c| matches!(c, ')' | '|'))
+                || self.is_next("OR")
+                || self.at_end(depth);
             if ends && !and {
                 return Ok(Expr::and(parts));
             }
@@ -78,9 +95,14 @@ impl Grammar<'_> {
         }
     }
 
-    fn at_or(&self) -> bool {
+    /// Whether the word stands next that ends the conditions.
+    fn at_end(&self, depth: usize) -> bool {
+        self.until == Until::By && depth == 0 && self.field.is_none() && self.is_next("by")
+    }
+
+    fn is_next(&self, keyword: &str) -> bool {
         let mut ahead = Cursor::new(self.cursor.rest());
-        ahead.take_keyword("OR")
+        ahead.take_keyword(keyword)
     }
 
     fn not(&mut self, depth: usize) -> Result<Expr, QueryError> {

@@ -99,6 +99,11 @@ impl Matcher {
         self.program.is_of_heads
     }
 
+    /// Whether the class of the severity, which has the name of a level, and the service decide the query.
+    pub fn is_of_classes(&self) -> bool {
+        self.program.leaves.iter().all(facts::is_of_class)
+    }
+
     /// Whether [`Matcher::decide`] may ever decide anything.
     pub fn uses_facts(&self) -> bool {
         self.program.uses_facts

@@ -58,7 +58,14 @@ impl Query {
         text: &str,
         now: Option<Timestamp>,
     ) -> Result<(Self, cursor::Cursor<'_>), QueryError> {
-        grammar::conditions(text, now).map(|(expr, cursor)| (Self { expr }, cursor))
+        let read = grammar::conditions(text, now, grammar::Until::Pipe);
+        read.map(|(expr, cursor)| (Self { expr }, cursor))
+    }
+
+    /// Reads conditions up to the word `by` or the end; returns how many bytes of `text` they took.
+    pub fn parse_before_by(text: &str) -> Result<(Self, usize), QueryError> {
+        let (expr, cursor) = grammar::conditions(text, None, grammar::Until::By)?;
+        Ok((Self { expr }, cursor.at()))
     }
 
     /// Everything.
@@ -75,6 +82,15 @@ impl Query {
     /// The times of all lines that may match: not before the first, before the second.
     pub fn times(&self) -> (Timestamp, Timestamp) {
         self.expr.times()
+    }
+
+    /// The same without what it says of time between its outermost conditions; [`Query::times`] has that.
+    pub fn without_times(&self) -> Self {
+        let ast::Expr::And(parts) = &self.expr else {
+            return if self.expr.is_time() { Self::all() } else { self.clone() };
+        };
+        let rest = parts.iter().filter(|part| !part.is_time() && **part != ast::Expr::All).cloned();
+        Self { expr: ast::Expr::and(rest.collect()) }
     }
 
     /// Which lines may match, as far as the index can tell.

@@ -32,6 +32,11 @@ impl Layout {
         Self(u16::from(number) | observed | wrapper << WRAPPER_SHIFT)
     }
 
+    /// Whether the record, when it has been looked at, is a JSON object.
+    pub(crate) fn is_of_object(self) -> bool {
+        self.number() < 100
+    }
+
     /// What is stored.
     pub fn bits(self) -> u16 {
         self.0
