@@ -7,12 +7,13 @@
 use crate::config::{RollupConfig, millis};
 use crate::level::Level;
 use crate::live::Live;
+use crate::rules::Sink;
 use crate::select::WindowsOf;
 use crate::series::{Cumulative, Form, Head, metric_of};
 use crate::window::{Row, end_of, since};
 use logweir_base::ids::SourceId;
 use logweir_base::metric::samples::{Item, Point, Points, Value, read};
-use logweir_base::metric::{Histogram, Kind, Labels, LabelsRef, Meta};
+use logweir_base::metric::{Histogram, Kind, LabelsRef, Meta};
 use logweir_base::time::Timestamp;
 use std::collections::btree_map::Entry;
 use std::sync::{Arc, MutexGuard};
@@ -42,6 +43,29 @@ pub struct Intake<'a> {
     oldest: i64,
     /// Points after are too far ahead.
     newest: i64,
+}
+
+/// What rules count goes to its series by their labels.
+impl Sink for Intake<'_> {
+    fn increase(&mut self, labels: LabelsRef<'_>, time_ms: i64, amount: f64) {
+        if let Some(series) = self.series(WindowsOf::Counter, labels) {
+            self.add_increase(series, time_ms, amount);
+        }
+    }
+
+    fn observe(&mut self, labels: LabelsRef<'_>, time_ms: i64, values: &[f64]) {
+        if let Some(series) = self.series(WindowsOf::Histogram, labels) {
+            values.iter().for_each(|&value| {
+                self.add_observation(series, time_ms, value, 1);
+            });
+        }
+    }
+
+    fn gauge(&mut self, labels: LabelsRef<'_>, time_ms: i64, value: f64) {
+        if let Some(series) = self.series(WindowsOf::Gauge, labels) {
+            self.set_gauge(series, time_ms, value);
+        }
+    }
 }
 
 /// Where points of a series go.
@@ -89,20 +113,20 @@ impl<'a> Intake<'a> {
 
     /// The series of windows with these labels, to be added to; the overflow series of its metric when a budget is used up, and
     /// `None` when that has no meaning, as for gauges.
-    pub fn series(&mut self, of: WindowsOf, labels: &Labels) -> Option<SeriesHandle> {
+    pub fn series(&mut self, of: WindowsOf, labels: LabelsRef<'_>) -> Option<SeriesHandle> {
         let (form, kind) = match of {
             WindowsOf::Counter => (Form::Counter, Kind::Delta),
             WindowsOf::Gauge => (Form::Gauge, Kind::Gauge),
             WindowsOf::Histogram => (Form::Histogram, Kind::Histogram),
         };
-        let id = match self.place(form, kind, labels.view()) {
+        let id = match self.place(form, kind, labels) {
             Place::Series(id) => id,
             Place::Overflow(id) => {
-                self.count_overflow(labels.view(), 0);
+                self.count_overflow(labels, 1);
                 id
             }
             Place::Refused => {
-                self.count_overflow(labels.view(), 1);
+                self.count_overflow(labels, 1);
                 return None;
             }
         };

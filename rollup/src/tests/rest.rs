@@ -244,9 +244,9 @@ fn log_derived_series_are_added_to_by_handle() {
     let handles = {
         let mut intake = rollup.intake(timestamp(START), None);
         let (c, h, g) = (labels("c", 1), labels("h", 1), labels("g", 1));
-        let counter = intake.series(WindowsOf::Counter, &c).expect("room");
-        let histogram = intake.series(WindowsOf::Histogram, &h).expect("room");
-        let gauge = intake.series(WindowsOf::Gauge, &g).expect("room");
+        let counter = intake.series(WindowsOf::Counter, c.view()).expect("room");
+        let histogram = intake.series(WindowsOf::Histogram, h.view()).expect("room");
+        let gauge = intake.series(WindowsOf::Gauge, g.view()).expect("room");
         assert!(intake.add_increase(counter, START + 1, 2.0) && intake.add_increase(counter, START + 2, 3.0));
         assert!(intake.add_observation(histogram, START + 1, 0.5, 3));
         assert!(intake.set_gauge(gauge, START + 5, 7.0) && intake.set_gauge(gauge, START + 4, 6.0));
