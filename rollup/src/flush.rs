@@ -7,8 +7,10 @@ use crate::block::write::{BlockWriter, Head, Known};
 use crate::level::Level;
 use crate::live::{Frozen, FrozenSeries, finest};
 use crate::manifest::file_name;
+use crate::resent::Resent;
 use logweir_base::dir::Dir;
 use logweir_base::ids::{JournalId, Position};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
@@ -20,18 +22,30 @@ pub(crate) struct Flush<'a> {
     pub(crate) after: Position,
     /// The number of the first file.
     pub(crate) next: u64,
+    /// What is in files already.
+    pub(crate) resent: &'a Resent,
+}
+
+/// A series with those of its points that are written.
+struct ToWrite<'a> {
+    series: &'a FrozenSeries,
+    points: Cow<'a, Points>,
 }
 
 /// Series' points in a stripe: their places in the order of keys, and which points.
 type Parts = Vec<(usize, Range<usize>)>;
 
 /// Writes all blocks. With each the ids of its series, in its order.
-pub(crate) fn write(frozen: &Frozen, flush: &Flush<'_>) -> io::Result<Vec<(Made, Vec<u32>)>> {
-    let mut series: Vec<&FrozenSeries> = frozen.series.iter().collect();
-    series.sort_unstable_by(|a, b| a.known.key().cmp(&b.known.key()));
+pub(crate) fn write<'a>(frozen: &'a Frozen, flush: &Flush<'_>) -> io::Result<Vec<(Made, Vec<u32>)>> {
+    let of = |(place, series): (usize, &'a FrozenSeries)| {
+        let new = flush.resent.without(place, &series.points);
+        ToWrite { series, points: new.map_or(Cow::Borrowed(&series.points), Cow::Owned) }
+    };
+    let mut series: Vec<_> = frozen.series.iter().enumerate().map(of).collect();
+    series.sort_unstable_by(|a, b| a.series.known.key().cmp(&b.series.known.key()));
     let mut blocks: BTreeMap<(Level, i64), BTreeMap<i64, Parts>> = BTreeMap::new();
     for (place, it) in series.iter().enumerate() {
-        let level = finest(it.known.form);
+        let level = finest(it.series.known.form);
         for (stripe, range) in stripes_of(level, &it.points) {
             let partition = level.partition_of(stripe + 1);
             blocks.entry((level, partition)).or_default().entry(stripe).or_default().push((place, range));
@@ -56,7 +70,7 @@ pub(crate) fn write(frozen: &Frozen, flush: &Flush<'_>) -> io::Result<Vec<(Made,
 }
 
 fn write_one(
-    (all, stripes): (&[&FrozenSeries], &BTreeMap<i64, Parts>),
+    (all, stripes): (&[ToWrite<'_>], &BTreeMap<i64, Parts>),
     dir: &dyn Dir,
     number: u64,
     head: Head,
@@ -65,13 +79,13 @@ fn write_one(
     let mut places: Vec<usize> = stripes.values().flatten().map(|part| part.0).collect();
     places.sort_unstable();
     places.dedup();
-    let known: Vec<Known> = places.iter().map(|&place| all[place].known.clone()).collect();
+    let known: Vec<Known> = places.iter().map(|&place| all[place].series.known.clone()).collect();
     let mut writer = BlockWriter::new(dir, file_name(number), head, &known)?;
     for (&start, parts) in stripes {
         writer.begin(start);
         for (place, range) in parts {
             let at = places.binary_search(place).expect("each was put there");
-            let points = &all[*place].points;
+            let points = all[*place].points.as_ref();
             if range.len() == points.len() {
                 writer.add(at, points)?;
             } else {
@@ -80,7 +94,7 @@ fn write_one(
         }
         writer.end()?;
     }
-    Ok((writer.finish(metrics)?, places.iter().map(|&place| all[place].id).collect()))
+    Ok((writer.finish(metrics)?, places.iter().map(|&place| all[place].series.id).collect()))
 }
 
 /// The stripes that points fall into, and which points those are.

@@ -7,6 +7,7 @@
 use crate::config::{RollupConfig, millis};
 use crate::level::Level;
 use crate::live::Live;
+use crate::rules::Sink;
 use crate::select::WindowsOf;
 use crate::series::{Cumulative, Form, Head, metric_of};
 use crate::window::{Row, end_of, since};
@@ -42,6 +43,29 @@ pub struct Intake<'a> {
     oldest: i64,
     /// Points after are too far ahead.
     newest: i64,
+}
+
+/// What rules count goes to its series by their labels.
+impl Sink for Intake<'_> {
+    fn increase(&mut self, labels: LabelsRef<'_>, time_ms: i64, amount: f64) {
+        if let Some(series) = self.series(WindowsOf::Counter, labels) {
+            self.add_increase(series, time_ms, amount);
+        }
+    }
+
+    fn observe(&mut self, labels: LabelsRef<'_>, time_ms: i64, values: &[f64]) {
+        if let Some(series) = self.series(WindowsOf::Histogram, labels) {
+            values.iter().for_each(|&value| {
+                self.add_observation(series, time_ms, value, 1);
+            });
+        }
+    }
+
+    fn gauge(&mut self, labels: LabelsRef<'_>, time_ms: i64, value: f64) {
+        if let Some(series) = self.series(WindowsOf::Gauge, labels) {
+            self.set_gauge(series, time_ms, value);
+        }
+    }
 }
 
 /// Where points of a series go.
@@ -98,7 +122,7 @@ impl<'a> Intake<'a> {
         let id = match self.place(form, kind, labels) {
             Place::Series(id) => id,
             Place::Overflow(id) => {
-                self.count_overflow(labels, 0);
+                self.count_overflow(labels, 1);
                 id
             }
             Place::Refused => {
@@ -296,8 +320,7 @@ impl<'a> Intake<'a> {
         self.take_late(id, time, value);
     }
 
-    /// Slow path: it is there, or has come late. What is in files is not looked at: of two values the one that was committed
-    /// first is shown, and stays when the files are merged.
+    /// Slow path: it is there, or has come late. What is in files is looked at when this is to be written (resent.rs).
     fn take_late(&mut self, id: u32, time: i64, value: f64) {
         let live = &mut *self.live;
         let series = live.registry.get_mut(id);
@@ -351,7 +374,7 @@ impl<'a> Intake<'a> {
     }
 
     fn push_histogram(&mut self, id: u32, time: i64, histogram: Histogram) {
-        let bytes = histogram.buckets().size_hint().0 * BUCKET_BYTES;
+        let bytes = histogram.bucket_count() * BUCKET_BYTES;
         let row = Row::of_histogram(end_of(time, Level::Windows10s.step_ms()), Arc::new(histogram));
         self.push_row(id, row, bytes);
     }
@@ -364,10 +387,10 @@ impl<'a> Intake<'a> {
         if let Head::Rows(rows) = &mut series.head
             && let Some(Row { histogram: Some(histogram), .. }) = rows.get_mut(&end)
         {
-            let before = histogram.buckets().size_hint().0;
+            let before = histogram.bucket_count();
             let all = Arc::make_mut(histogram);
             all.record_many(value, times);
-            live.head_bytes += (all.buckets().size_hint().0 - before) * BUCKET_BYTES;
+            live.head_bytes += (all.bucket_count() - before) * BUCKET_BYTES;
             series.state.totals.increase += times as f64;
             series.state.totals.sum += value * times as f64;
             live.counters.points.late += u64::from(end < series.last_time);

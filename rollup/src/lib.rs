@@ -20,6 +20,7 @@ mod manifest;
 pub mod node;
 pub mod promql;
 mod query;
+mod resent;
 mod rollup;
 pub mod rules;
 pub mod select;

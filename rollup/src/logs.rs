@@ -4,10 +4,8 @@
 //! keeps those of the committed position, where a replay begins.
 
 use crate::intake::Intake;
-use crate::rules::{RuleSet, RulesOfConfig, Sink, rules_of_config};
-use crate::select::WindowsOf;
+use crate::rules::{RuleSet, RulesOfConfig, rules_of_config};
 use logweir_base::entry::RecordBatch;
-use logweir_base::metric::LabelsRef;
 
 /// The rules in force. None before the first CONFIG record.
 #[derive(Default)]
@@ -40,38 +38,13 @@ impl LogRules {
     }
 
     /// Counts the records of a batch.
-    pub(crate) fn apply(&mut self, batch: &RecordBatch, intake: Intake<'_>) {
+    pub(crate) fn apply(&mut self, batch: &RecordBatch, mut intake: Intake<'_>) {
         if let Some(rules) = &mut self.compiled {
-            rules.apply(batch, &mut Counted(intake));
+            rules.apply(batch, &mut intake);
         }
     }
 }
 
 fn compile(texts: &RulesOfConfig) -> Result<RuleSet, String> {
     RuleSet::compile(&texts.rules, texts.defaults).map_err(|problem| problem.to_string())
-}
-
-/// A series beyond the budget for which adding up has no meaning takes nothing; the store counts it.
-struct Counted<'a>(Intake<'a>);
-
-impl Sink for Counted<'_> {
-    fn increase(&mut self, labels: LabelsRef<'_>, time_ms: i64, amount: f64) {
-        if let Some(series) = self.0.series(WindowsOf::Counter, labels) {
-            self.0.add_increase(series, time_ms, amount);
-        }
-    }
-
-    fn observe(&mut self, labels: LabelsRef<'_>, time_ms: i64, values: &[f64]) {
-        if let Some(series) = self.0.series(WindowsOf::Histogram, labels) {
-            for &value in values {
-                self.0.add_observation(series, time_ms, value, 1);
-            }
-        }
-    }
-
-    fn gauge(&mut self, labels: LabelsRef<'_>, time_ms: i64, value: f64) {
-        if let Some(series) = self.0.series(WindowsOf::Gauge, labels) {
-            self.0.set_gauge(series, time_ms, value);
-        }
-    }
 }

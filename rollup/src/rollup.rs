@@ -10,6 +10,7 @@ use crate::intake::Intake;
 use crate::live::Frozen;
 use crate::logs::LogRules;
 use crate::manifest::{CommitError, Manifest};
+use crate::resent::Resent;
 use crate::store::Store;
 use logweir_base::dir::SharedDir;
 use logweir_base::entry::{Entry, EntryBody, Follower, FollowerError};
@@ -112,14 +113,19 @@ impl Rollup {
     fn write(&mut self, frozen: &Frozen) -> io::Result<()> {
         let shared = self.store.0.clone();
         let (after, next) = (self.manifest.known().position.unwrap_or_default(), self.next_file);
-        let flush = Flush { dir: shared.dir.as_ref(), journal: shared.journal, after, next };
+        let known = shared.live().blocks.clone();
+        let resent = &Resent::find(frozen, &known);
+        drop(known);
+        let flush = Flush { dir: shared.dir.as_ref(), journal: shared.journal, after, next, resent };
         let mut blocks = Vec::new();
         for (made, ids) in flush::write(frozen, &flush)? {
             blocks.push(Arc::new(Block::made(shared.dir.clone(), made, ids)));
         }
         self.next_file += blocks.len() as u64;
         self.commit_blocks(blocks, &[], Some(frozen))?;
-        shared.live().counters.flushes += 1;
+        let counters = &mut shared.live().counters;
+        counters.flushes += 1;
+        counters.points.resent(resent.duplicates, resent.conflicts);
         Ok(())
     }
 
@@ -236,8 +242,7 @@ impl Rollup {
             Ok((duplicates, conflicts)) => {
                 let mut live = self.store.0.live();
                 live.counters.merges += 1;
-                live.counters.points.duplicates += duplicates;
-                live.counters.points.conflicts += conflicts;
+                live.counters.points.resent(duplicates, conflicts);
             }
             Err(e) => {
                 match e.block {

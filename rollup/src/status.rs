@@ -25,7 +25,7 @@ pub struct PointCounts {
     pub taken: u64,
     /// Of those, earlier than one of their series that was taken before.
     pub late: u64,
-    /// Dropped: the same was there. Those whose first is in a file already are noticed, and counted, when files are merged.
+    /// Dropped: the same was there. Samples whose first is in a file already count as taken until they are to be written.
     pub duplicates: u64,
     /// Dropped: another value was there for the time, or for a part of the interval.
     pub conflicts: u64,
@@ -72,6 +72,16 @@ pub struct RollupStatus {
     pub failures: u64,
     /// The latest errors, each once: failed writes, damaged files, metrics that overflow.
     pub errors: Vec<String>,
+}
+
+impl PointCounts {
+    /// Samples that were taken turned out to be in files already.
+    pub(crate) fn resent(&mut self, duplicates: u64, conflicts: u64) {
+        self.duplicates += duplicates;
+        self.conflicts += conflicts;
+        self.taken = self.taken.saturating_sub(duplicates + conflicts);
+        self.late = self.late.saturating_sub(duplicates + conflicts);
+    }
 }
 
 impl Counters {

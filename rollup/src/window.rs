@@ -163,9 +163,57 @@ pub(crate) fn since(now: &Histogram, before: &Histogram) -> Option<Histogram> {
     }
     found.sum = now.sum - before.sum;
     // The extremes since then are known to within a bucket, and exactly when they are new ones.
-    if found.count > 0 {
-        found.min = if now.min < before.min { now.min } else { found.min.max(now.min) };
-        found.max = if now.max > before.max { now.max } else { found.max.min(now.max) };
+    if now.min < before.min {
+        (found.min, found.max) = (now.min, found.max.max(now.min));
+    }
+    if now.max > before.max {
+        (found.min, found.max) = (found.min.min(now.max), now.max);
     }
     Some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// What was added since is found again, and can be written and read.
+        #[test]
+        fn histograms_are_taken_apart(
+            old in prop::collection::vec(-1e6..1e6f64, 0..20),
+            new in prop::collection::vec(-1e6..1e6f64, 0..20),
+        ) {
+            let (mut before, mut added) = (Histogram::default(), Histogram::default());
+            old.iter().for_each(|&it| before.record(it));
+            new.iter().for_each(|&it| added.record(it));
+            let mut now = before.clone();
+            now.merge(&added);
+            let found = since(&now, &before).expect("a later state");
+            prop_assert!(found.buckets().eq(added.buckets()));
+            let mut bytes = Vec::new();
+            found.encode(&mut bytes);
+            prop_assert_eq!(Histogram::decode(&mut bytes.as_slice()), Some(found));
+            prop_assert_eq!(since(&before, &now).is_some(), new.is_empty());
+        }
+
+        #[test]
+        fn pieces_of_windows_merge_in_any_order(
+            all in prop::collection::vec((0i64..200, 0u32..9), 0..40),
+            cut in 0usize..40,
+        ) {
+            let rows = |part: &[(i64, u32)]| {
+                let mut part = part.to_vec();
+                part.sort_unstable();
+                let row = |&(time, value): &(i64, u32)| Row::of_value(end_of(time, 10), time, f64::from(value));
+                coarser(part.iter().map(row).collect(), 10)
+            };
+            let cut = cut.min(all.len());
+            let (mut first, second) = (rows(&all[..cut]), rows(&all[cut..]));
+            merge(&mut first, second);
+            let (found, expected) = (coarser(first, 60), coarser(rows(&all), 60));
+            let told = |rows: &[Row]| rows.iter().map(|it| (it.end, it.count, it.sum, it.min, it.max)).collect::<Vec<_>>();
+            prop_assert_eq!(told(&found), told(&expected));
+        }
+    }
 }

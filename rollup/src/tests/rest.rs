@@ -598,3 +598,27 @@ fn a_source_has_a_budget_of_its_own() {
     let status = rollup.store().status();
     assert_eq!((status.series, status.points.overflowed), (9, 6));
 }
+
+/// Samples that come again after they were written, and after a restart, are counted and written once.
+#[test]
+fn resent_samples_that_are_in_files_are_counted_and_dropped() {
+    let dir = SimDir::new();
+    let mut rollup = open(&dir, &tiny());
+    let all: Vec<_> = (0..500).map(|n| number(0, START + n * 15_000, n as f64)).collect();
+    send(&mut rollup, START + 3 * HOUR, Kind::Gauge, &labels("g", 1), all.clone());
+    rollup.flush().expect("writes");
+    drop(rollup);
+    let mut rollup = open(&dir, &tiny());
+    let mut again = all[100..400].to_vec();
+    again[7].value = Value::Number(-1.0);
+    again.push(number(0, START + 1, 5.0));
+    send(&mut rollup, START + 3 * HOUR, Kind::Gauge, &labels("g", 1), again);
+    send(&mut rollup, START + 3 * HOUR, Kind::Gauge, &labels("g", 2), all[..3].to_vec());
+    rollup.flush().expect("writes");
+    let status = rollup.store().status();
+    let counts = status.points;
+    assert_eq!((counts.taken, counts.duplicates, counts.conflicts, counts.late), (4, 299, 1, 1));
+    assert_eq!(status.block_points, 504);
+    let found = shown(&rollup.store(), &named("g"), ALL);
+    assert_eq!(found.values().map(|it| it.samples.len()).collect::<Vec<_>>(), [501, 3]);
+}
