@@ -9,6 +9,7 @@ pub mod completion;
 pub mod config;
 pub mod demo;
 pub mod doctor;
+mod heartbeat;
 pub mod http;
 mod normal;
 pub mod parse;

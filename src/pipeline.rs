@@ -11,7 +11,8 @@
 
 use crate::command::Failure;
 use crate::config::Config;
-use crate::http::{self, Api, EXPORTS_MAX, Receivers, SEARCHES_MAX, Watchdog};
+use crate::heartbeat;
+use crate::http::{self, Api, EXPORTS_MAX, Receivers, Reloads, SEARCHES_MAX, Watchdog};
 use crate::terminal::note;
 use logweir_base::dir::{RealDir, SharedDir};
 use logweir_base::ids::JournalId;
@@ -35,6 +36,9 @@ use tokio::sync::{Semaphore, watch};
 
 /// Reads the configuration again: how a reload gets at changed files.
 pub type Reread = Box<dyn Fn() -> Result<Config, String> + Send + Sync>;
+
+/// Takes a changed configuration over, or says why not.
+type Reload = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
 
 /// A shutdown that takes longer names what hangs and leaves it; what it holds is in the journal.
 const DRAIN: Duration = Duration::from_secs(4);
@@ -79,17 +83,16 @@ impl Server {
         runtime.spawn(router.serve(ingest));
         let shipper = Arc::new(LocalShipper::new(ingest_addr, router.journal_id()));
         shipper.start(&config)?;
+        let reloads = Arc::new(Reloads::new(clock.now()));
+        let takers = Takers { router: router.clone(), routes, shipper: shipper.clone() };
         let api = Arc::new(Api {
+            reload: told(reload(reread, config, takers), reloads.clone(), clock.clone()),
+            reloads,
             store,
             metrics,
             receivers: Receivers::default(),
             router: router.clone(),
             shipper: shipper.status.clone(),
-            reload: reload(
-                reread,
-                config,
-                Takers { router: router.clone(), routes, shipper: shipper.clone() },
-            ),
             data,
             starting,
             watchdog: Watchdog::default(),
@@ -100,6 +103,11 @@ impl Server {
             latencies: http::Latencies::default(),
         });
         runtime.spawn(http::serve(http, http::routes(api.clone()), stopped));
+        let watched = api.clone();
+        let thread = std::thread::Builder::new().name("heartbeats".to_owned());
+        thread
+            .spawn(move || heartbeat::watch(&watched))
+            .map_err(|e| format!("cannot start the heartbeats' thread: {e}"))?;
         Ok(Self {
             http: http_addr,
             ingest: ingest_addr,
@@ -274,11 +282,7 @@ struct Takers {
 }
 
 /// What a reload does: all of the new configuration is right and journaled before any of it counts.
-fn reload(
-    reread: Reread,
-    running: Config,
-    takers: Takers,
-) -> Box<dyn Fn() -> Result<(), String> + Send + Sync> {
+fn reload(reread: Reread, running: Config, takers: Takers) -> Reload {
     let Takers { router, routes, shipper } = takers;
     let running = Mutex::new(running);
     Box::new(move || {
@@ -296,6 +300,15 @@ fn reload(
         shipper.start(&config)?;
         *running = config;
         Ok(())
+    })
+}
+
+/// A reload whose outcome is remembered.
+fn told(reload: Reload, reloads: Arc<Reloads>, clock: Arc<dyn Clock>) -> Reload {
+    Box::new(move || {
+        let outcome = reload();
+        reloads.ended(outcome.is_ok(), clock.now());
+        outcome
     })
 }
 

@@ -35,13 +35,14 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use bytes::Bytes;
 use logweir_base::ids::Position;
-use logweir_base::time::Clock;
+use logweir_base::time::{Clock, Timestamp};
 use logweir_rollup::node::NodeNames;
 use logweir_router::Stopwatch;
 use params::BadParam;
+use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
@@ -66,6 +67,8 @@ pub struct Api {
     pub shipper: logweir_shipper::ShipperStatus,
     /// Takes a changed configuration over; the text is why not.
     pub reload: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
+    /// How reloads went.
+    pub reloads: Arc<Reloads>,
     /// Where the data lies.
     pub data: std::path::PathBuf,
     /// End of the journal at the start: ready when the log store has come so far.
@@ -84,6 +87,28 @@ pub struct Api {
     pub latencies: Latencies,
 }
 
+/// How the last reload of the configuration went, and when one last succeeded; the start counts as one.
+#[derive(Debug)]
+pub struct Reloads(Mutex<(bool, Timestamp)>);
+
+impl Reloads {
+    /// The server starts now.
+    pub fn new(now: Timestamp) -> Self {
+        Self(Mutex::new((true, now)))
+    }
+
+    /// One has ended.
+    pub fn ended(&self, is_fine: bool, now: Timestamp) {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = if is_fine { (true, now) } else { (false, last.1) };
+    }
+
+    /// Whether the last one succeeded, and when one last did.
+    pub fn last(&self) -> (bool, Timestamp) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// How long things took that people wait for.
 #[derive(Debug, Default)]
 pub struct Latencies {
@@ -91,8 +116,26 @@ pub struct Latencies {
     pub search: Stopwatch,
     /// Metric queries, likewise.
     pub query: Stopwatch,
-    /// Heartbeats of shippers, from the line's own time to being found by a search.
-    pub end_to_end: Stopwatch,
+    /// Heartbeats of shippers by host, from the line's own time to being found by a search.
+    end_to_end: Mutex<BTreeMap<String, Arc<Stopwatch>>>,
+}
+
+/// Hosts whose heartbeats are timed; a stopwatch takes some 10 KiB.
+const TIMED_HOSTS_MAX: usize = 1_000;
+
+impl Latencies {
+    /// A heartbeat of a host was found.
+    pub fn end_to_end(&self, host: &str, took: Duration) {
+        let mut hosts = self.end_to_end.lock().unwrap_or_else(PoisonError::into_inner);
+        if hosts.contains_key(host) || hosts.len() < TIMED_HOSTS_MAX {
+            hosts.entry(host.to_owned()).or_default().record(took);
+        }
+    }
+
+    /// All of them.
+    pub fn hosts(&self) -> BTreeMap<String, Arc<Stopwatch>> {
+        self.end_to_end.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// Every route there is.

@@ -14,6 +14,8 @@ use logweir_base::frame::{Content, Resource};
 use logweir_base::time::Timestamp;
 use std::time::Duration;
 
+/// The path of their source, and their message.
+pub const HEARTBEAT: &str = "heartbeat";
 /// Some hundreds of lines: an hour.
 const KEPT_BYTES_MAX: usize = 64 << 10;
 
@@ -32,7 +34,7 @@ pub struct Heart {
 impl Heart {
     /// One that beats at once, and then in each interval. `resource` says of which host it is.
     pub fn new(interval: Duration, shipper: &str, resource: Resource) -> Self {
-        let resource = Resource { path: "heartbeat".to_owned(), content: Content::Text, ..resource };
+        let resource = Resource { path: HEARTBEAT.to_owned(), content: Content::Text, ..resource };
         Self {
             outbox: Outbox::new(resource, Codec::None, KEPT_BYTES_MAX),
             interval,
@@ -57,7 +59,7 @@ impl Heart {
         let line = serde_json::json!({
             "time": time.to_string(),
             "level": "debug",
-            "message": "heartbeat",
+            "message": HEARTBEAT,
             "shipper": self.shipper,
             "count": self.count,
         });

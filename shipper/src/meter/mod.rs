@@ -28,6 +28,7 @@ use crate::status::ShipperStatus;
 use config::StatsdAddress;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use emit::{Chunk, Emit};
+pub use heartbeat::HEARTBEAT;
 use heartbeat::Heart;
 use host::Host;
 use logweir_base::batch::Codec;

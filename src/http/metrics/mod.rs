@@ -2,11 +2,13 @@
 
 mod page;
 mod process;
+mod series;
 
 use super::{Api, text};
 use axum::extract::State;
 use axum::response::Response;
 use page::Page;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// `GET /metrics`
@@ -63,16 +65,19 @@ fn render(api: &Api) -> Option<String> {
     for (name, help, stopwatch) in [
         ("logweir_search_seconds", "Time a search took.", &api.latencies.search),
         ("logweir_query_seconds", "Time a metric query took.", &api.latencies.query),
-        (
-            "logweir_e2e_latency_seconds",
-            "Time from a heartbeat line's own time until a search finds it.",
-            &api.latencies.end_to_end,
-        ),
     ] {
         out.help(name, "summary", help);
         out.summary(name, &[], &stopwatch.latency());
     }
+    let help = "Time from a heartbeat line's own time until a search finds it.";
+    out.help("logweir_e2e_latency_seconds", "summary", help);
+    for (host, stopwatch) in api.latencies.hosts() {
+        out.summary("logweir_e2e_latency_seconds", &[("host", &host)], &stopwatch.latency());
+    }
+    series::write(api, &mut out);
     shipper(api, &mut out);
+    inventory(&router, &mut out);
+    reloads(api, &mut out);
     process::write(&mut out);
     Some(out.0)
 }
@@ -90,6 +95,26 @@ const COUNTERS: [(&str, &str); 10] = [
     ("bad_frames", "Frames that were damaged; their connection was closed."),
     ("syncs", "Syncs of the journal."),
 ];
+
+fn inventory(router: &logweir_router::Status, out: &mut Page) {
+    let open: BTreeSet<_> = router.sources.iter().filter(|s| !s.closed).map(|s| &s.host).collect();
+    let all: BTreeSet<_> = router.sources.iter().map(|s| &s.host).collect();
+    out.help(
+        "logweir_inventory_hosts",
+        "gauge",
+        "Hosts with an open source, and those that have none any more.",
+    );
+    out.sample("logweir_inventory_hosts", &[("state", "open")], open.len());
+    out.sample("logweir_inventory_hosts", &[("state", "closed")], all.len() - open.len());
+}
+
+fn reloads(api: &Api, out: &mut Page) {
+    let (is_fine, time) = api.reloads.last();
+    let help = "Whether the last reload of the configuration succeeded.";
+    out.one("logweir_config_last_reload_successful", "gauge", help, u8::from(is_fine));
+    let help = "When the configuration was loaded last, in seconds since 1970.";
+    out.one("logweir_config_last_reload_success_timestamp_seconds", "gauge", help, time.0 as f64 / 1e9);
+}
 
 fn shipper(api: &Api, out: &mut Page) {
     let snapshot = api.shipper.snapshot();

@@ -1,0 +1,68 @@
+//! Heartbeats: each shipper writes a line of its own every ten seconds, and here it is searched for, so that what a line takes
+//! from being written to being found is measured all the way, host by host. Clocks of hosts that differ from ours show in it.
+
+use crate::http::Api;
+use logweir_base::entry::{Entry, EntryBody, RecordBatch};
+use logweir_base::ids::Position;
+use logweir_base::query::Query;
+use logweir_base::time::Timestamp;
+use logweir_indexer::SearchRequest;
+use logweir_router::Step;
+use logweir_shipper::meter::HEARTBEAT;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+/// How long to wait for the next record of the journal before looking whether there is more to do.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// A search that takes longer is slow news: it counts as if it had found the line then.
+const SEARCH_MAX: Duration = Duration::from_secs(10);
+
+/// Follows the journal until the router stops. What leaves memory unread is passed over: it would say nothing of now.
+pub fn watch(api: &Api) {
+    let feed = api.router.feed();
+    let mut after = api.router.durable();
+    loop {
+        match feed.next(after, LOOK_EVERY) {
+            Step::Entry(entry) => {
+                after = entry.position;
+                take(&entry, api);
+            }
+            Step::Behind => after = api.router.durable(),
+            Step::Idle => {}
+            Step::Closed => return,
+        }
+    }
+}
+
+fn take(entry: &Entry, api: &Api) {
+    let EntryBody::Records(batch) = &entry.body else {
+        return;
+    };
+    if batch.resource.path == HEARTBEAT {
+        for written in batch.records.iter().map(|record| record.time) {
+            if is_found(batch, written, entry.position, api) {
+                api.latencies.end_to_end(&batch.resource.host, api.clock.now().since(written));
+            }
+        }
+    }
+}
+
+/// Searches as anybody would.
+fn is_found(batch: &RecordBatch, written: Timestamp, position: Position, api: &Api) -> bool {
+    let Ok(query) = HEARTBEAT.parse::<Query>() else {
+        return false;
+    };
+    api.store.wait_covers(position, SEARCH_MAX);
+    let request = SearchRequest {
+        since: Some(written),
+        until: Some(Timestamp(written.0.saturating_add(1))),
+        deadline: Some(SEARCH_MAX),
+        ..SearchRequest::of(query)
+    };
+    let mut found = false;
+    api.store.search(&request, &mut |hit| {
+        found |= hit.source == batch.source;
+        if found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    found
+}
