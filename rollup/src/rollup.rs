@@ -320,8 +320,11 @@ impl Follower for Rollup {
             _ => 0,
         };
         self.advance(entry.position, entry.received, journal_bytes);
-        if let EntryBody::Tick(now) = entry.body {
-            self.tick(now);
+        match &entry.body {
+            EntryBody::Tick(now) => self.tick(*now),
+            // The journal is to let go of what was deleted, and does so up to what is committed everywhere.
+            EntryBody::Delete { .. } => self.try_flush(),
+            _ => {}
         }
         self.check()
     }
