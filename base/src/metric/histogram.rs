@@ -170,10 +170,10 @@ impl Histogram {
         let same = |a: f64, b: f64| a.to_bits() == b.to_bits();
         let told = |at: i32, number: f64| same(bucket::number::<FRACTION_BITS>(at, dropped(number)), number);
         let product = self.min * count as f64;
-        u8::from(told(first, self.min)) * LEAST_IN_BUCKET
-            | u8::from(told(last, self.max)) * GREATEST_IN_BUCKET
-            | u8::from(same(self.min, self.max)) * GREATEST_IS_LEAST
-            | u8::from(same(self.sum, product)) * SUM_IS_PRODUCT
+        (u8::from(told(first, self.min)) * LEAST_IN_BUCKET)
+            | (u8::from(told(last, self.max)) * GREATEST_IN_BUCKET)
+            | (u8::from(same(self.min, self.max)) * GREATEST_IS_LEAST)
+            | (u8::from(same(self.sum, product)) * SUM_IS_PRODUCT)
     }
 
     fn add(&mut self, bucket: i32, count: u64) {

@@ -101,7 +101,8 @@ impl<'a> Sink<'a> {
     pub(super) fn meta(&mut self, name: &str, kind: &str, unit: &str, help: &str) {
         let is_right = super::labels::LABEL_BYTES_MAX >= name.len().max(unit.len()) && !name.is_empty();
         if is_right && self.out.len_of_all() < self.bytes_max {
-            let help = &help[..help.floor_char_boundary(HELP_BYTES_MAX)];
+            let end = (0..=HELP_BYTES_MAX.min(help.len())).rev().find(|&at| help.is_char_boundary(at));
+            let help = &help[..end.unwrap_or(0)];
             self.out.meta(name, &Meta { kind: kind.into(), unit: unit.into(), help: help.into() });
             self.out.cut();
         }

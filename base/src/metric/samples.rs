@@ -24,7 +24,9 @@ pub const SAMPLES_VERSION: u8 = 1;
 /// A writer's user begins another batch when this is reached; a reader refuses twice of it.
 pub const SAMPLES_BYTES_MAX: usize = 1 << 19;
 /// Points of an item; a series with more has several items, so that a batch can be split between them.
-const POINTS_MAX: usize = 512;
+const POINTS_MAX: usize = 4096;
+/// The same of points with intervals, whose values may be histograms of some kilobytes.
+const INTERVALS_MAX: usize = 128;
 const META: u8 = 255;
 
 /// What a series' points are.
@@ -124,7 +126,7 @@ impl Writer {
 
     /// Adds points of any kind; the value of each must be what the kind says.
     pub fn points(&mut self, kind: Kind, labels: LabelsRef<'_>, points: &[Point]) {
-        points.chunks(POINTS_MAX).for_each(|points| self.item_of(kind, labels, points));
+        points.chunks(INTERVALS_MAX).for_each(|points| self.item_of(kind, labels, points));
     }
 
     fn item_of(&mut self, kind: Kind, labels: LabelsRef<'_>, points: &[Point]) {

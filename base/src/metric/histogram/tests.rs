@@ -61,7 +61,9 @@ impl Dice {
     }
 }
 
-const SHAPES: [(&str, fn(&mut Dice) -> f64); 3] =
+type Shape = (&'static str, fn(&mut Dice) -> f64);
+
+const SHAPES: [Shape; 3] =
     [("lognormal", Dice::lognormal), ("bimodal", Dice::bimodal), ("constant", Dice::constant)];
 
 fn number() -> impl Strategy<Value = f64> {
