@@ -1,5 +1,6 @@
 //! The main promise, end to end: real binaries, real files, rotations all the time, `kill -9` of shipper and server at
-//! random (seeded). Then, through the public API: every line written is found, exactly once, byte for byte, in order.
+//! random (seeded). Then, through the public API: every line written is found, exactly once, byte for byte, in order; and
+//! what the metrics say of the lines is the truth, minute by minute.
 //!
 //! `cargo test --test torture` is the short form. The long form: `LOGWEIR_TORTURE_KILLS=1000 LOGWEIR_TORTURE_SEED=7
 //! cargo test --release --test torture -- --nocapture`.
@@ -9,7 +10,8 @@
 mod common;
 
 use common::{Dice, Server, Shipper, get, try_search, wait_for};
-use std::collections::HashMap;
+use logweir_base::time::{Clock, SystemClock, Timestamp};
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -17,6 +19,8 @@ use std::path::{Path, PathBuf};
 const KILLS: u64 = 30;
 const FILES: u64 = 4;
 const LINES_BETWEEN_KILLS: u64 = 1_500;
+/// Over which lines that tell a time are spread.
+const MINUTES: u64 = 20;
 
 fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
@@ -30,13 +34,18 @@ struct Writer {
     sequence: u64,
     /// line -> (generation, sequence): the obligations.
     ledger: HashMap<String, (u64, u64)>,
+    /// When the lines that tell a time are to have been written, in seconds; as many as there are minutes.
+    times: u64,
+    /// (minute, level) -> lines that told so: what counters owe.
+    counts: BTreeMap<(u64, &'static str), u64>,
 }
 
 impl Writer {
-    fn new(dir: &Path, number: u64) -> Self {
+    fn new(dir: &Path, number: u64, times: u64) -> Self {
         let path = dir.join(format!("app{number}.log"));
         let file = fs::File::create(&path).expect("the log file is created");
-        Self { path, file, generation: 0, sequence: 0, ledger: HashMap::new() }
+        let counts = BTreeMap::new();
+        Self { path, file, generation: 0, sequence: 0, ledger: HashMap::new(), times, counts }
     }
 
     fn write_line(&mut self, dice: &mut Dice) {
@@ -47,15 +56,26 @@ impl Writer {
         self.sequence += 1;
     }
 
-    fn make_line(&self, dice: &mut Dice) -> String {
-        let name = self.path.file_name().expect("has a name").to_string_lossy();
+    fn make_line(&mut self, dice: &mut Dice) -> String {
+        let name = self.path.file_name().expect("has a name").to_string_lossy().into_owned();
         let stamp = format!("{name}|{}|{}", self.generation, self.sequence);
         let padding = "é\u{1F980} \\\" x".repeat(dice.below(12) as usize);
         match dice.below(4) {
             0 => format!("plain {stamp} {padding}"),
             1 => format!("\u{1b}[31m{stamp}\u{0} tail {padding}"),
-            _ => serde_json::json!({"level": "info", "message": stamp, "pad": padding}).to_string(),
+            2 => serde_json::json!({"level": "info", "message": stamp, "pad": padding}).to_string(),
+            _ => self.timed_line(dice, &stamp),
         }
+    }
+
+    /// A line of some minute before the test, in no order; counters are to have it there.
+    fn timed_line(&mut self, dice: &mut Dice, stamp: &str) -> String {
+        let second = dice.below(60 * MINUTES);
+        let level = ["ERROR", "WARN"][dice.below(2) as usize];
+        *self.counts.entry((second / 60, level)).or_default() += 1;
+        let time = Timestamp::from_seconds((self.times + second) as i64);
+        serde_json::json!({"time": time.to_string(), "level": level, "message": stamp, "service": "timed"})
+            .to_string()
     }
 
     /// Rename and create, as logrotate does; sometimes the writer keeps the old descriptor for some lines (T02).
@@ -119,7 +139,8 @@ fn kill_nine_loses_and_doubles_nothing() {
     let glob = format!("{}/*.log*", logs.display());
     let mut server = Server::start(dir.path(), &[]);
     let mut shipper = Shipper::start(dir.path(), server.ingest, &[], &[&glob]);
-    let mut writers: Vec<_> = (0..FILES).map(|n| Writer::new(&logs, n)).collect();
+    let times = SystemClock.now().0 as u64 / 1_000_000_000 / 60 * 60 - 60 * MINUTES;
+    let mut writers: Vec<_> = (0..FILES).map(|n| Writer::new(&logs, n, times)).collect();
     let mut nemesis = Nemesis { server_kills: 0, shipper_kills: 0, acknowledged: 0 };
     while nemesis.server_kills + nemesis.shipper_kills < kills {
         for _ in 0..LINES_BETWEEN_KILLS {
@@ -139,6 +160,7 @@ fn kill_nine_loses_and_doubles_nothing() {
     });
     println!("{} server and {} shipper kills", nemesis.server_kills, nemesis.shipper_kills);
     check_exactly_once(&writers, &hits);
+    check_counters(&writers, &server, obligations);
     check_alive(&mut writers[0], &mut dice, &server, obligations);
 }
 
@@ -171,6 +193,29 @@ fn check_exactly_once(writers: &[Writer], hits: &[serde_json::Value]) {
     for writer in writers {
         check_order(writer, &found);
     }
+}
+
+/// Every counter of the logs is what was written, per minute; and all together are all lines.
+fn check_counters(writers: &[Writer], server: &Server, obligations: usize) {
+    let mut owed: BTreeMap<(u64, &str), u64> = BTreeMap::new();
+    for ((minute, level), count) in writers.iter().flat_map(|writer| &writer.counts) {
+        *owed.entry((*minute, *level)).or_default() += count;
+    }
+    for ((minute, level), count) in owed {
+        let end = writers[0].times + 60 * (minute + 1);
+        let query = format!("sum(increase(log_records_total{{service=\"timed\", level=\"{level}\"}}[1m]))");
+        assert_eq!(counted(server, &query, end), Some(count as f64), "minute {minute}, {level}");
+    }
+    let later = SystemClock.now().0 as u64 / 1_000_000_000 + 20;
+    let all = counted(server, "sum(log_records_total)", later);
+    assert_eq!(all, Some(obligations as f64), "all lines");
+    println!("counters are equal to the truth in each of {MINUTES} minutes");
+}
+
+fn counted(server: &Server, query: &str, time: u64) -> Option<f64> {
+    let path = format!("/api/v1/query?query={}&time={time}", common::encode(query));
+    let answer: serde_json::Value = serde_json::from_str(&get(server.http, &path).ok()?).ok()?;
+    answer["data"]["result"][0]["value"][1].as_str()?.parse().ok()
 }
 
 /// Within a generation offsets grow as the lines were written.
