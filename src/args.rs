@@ -5,6 +5,7 @@
 use crate::client::{Format, Order, Output};
 use crate::completion::Shell;
 use crate::parse::Show;
+use crate::top::By;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use logweir_shipper::ShipArgs;
 use std::net::SocketAddr;
@@ -52,6 +53,9 @@ pub enum Command {
     /// Ask for a metric in PromQL: each series with its last, least, mean and greatest value, and its trend.
     #[command(after_long_help = QUERY_EXAMPLES)]
     Query(QueryArgs),
+    /// Show the processes of this host that take most of its processors, or of its memory.
+    #[command(after_long_help = TOP_EXAMPLES)]
+    Top(TopArgs),
     /// Show lines as they arrive; Ctrl-C ends it.
     #[command(after_long_help = TAIL_EXAMPLES)]
     Tail(TailArgs),
@@ -309,6 +313,28 @@ pub struct QueryArgs {
     /// The query; several words are joined with blanks.
     #[arg(required = true, value_name = "PROMQL")]
     pub promql: Vec<String>,
+}
+
+const TOP_EXAMPLES: &str = "\
+Examples:
+  logweir top                       by processor time of the next second
+  logweir top --by memory -n 5
+  logweir top -o json | jq '.[0]'
+
+What a host as a whole does is in its metrics: logweir query 'rate(system_cpu_time_seconds_total[1m])'";
+
+/// Arguments of `top`.
+#[derive(Debug, ClapArgs)]
+pub struct TopArgs {
+    /// By what.
+    #[arg(long, value_enum, env = "LOGWEIR_BY", default_value_t = By::Cpu)]
+    pub by: By,
+    /// Processes at most.
+    #[arg(short = 'n', long, value_name = "N", env = "LOGWEIR_LIMIT", default_value_t = 10)]
+    pub limit: usize,
+    /// text for people, or one JSON array.
+    #[arg(short, long, value_enum, env = "LOGWEIR_OUTPUT", default_value_t = Show::Text)]
+    pub output: Show,
 }
 
 const TAIL_EXAMPLES: &str = "\

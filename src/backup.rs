@@ -13,9 +13,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 const MARKER: &str = "backup.json";
-const MANIFEST: &str = "index/manifest";
+/// What tells which files a store has.
+const MANIFESTS: [&str; 2] = ["index/manifest", "metrics/manifest"];
 /// Copied in this order: positions of followers never lead the journal's end.
-const PARTS: [&str; 3] = ["sinks", "index", "journal"];
+const PARTS: [&str; 4] = ["sinks", "index", "metrics", "journal"];
+/// Of files that never change once they are there: splits, and blocks of the metrics store.
+const UNCHANGING: [&str; 2] = ["split", "rollup"];
 /// A store whose manifest changes more often than it can be copied is a store to copy in a quiet hour.
 const TRIES_MAX: u32 = 20;
 
@@ -48,9 +51,9 @@ pub fn backup(
         )));
     }
     for _ in 0..TRIES_MAX {
-        let before = manifest(data)?;
+        let before = manifests(data)?;
         let copied = copy_parts(data, target, progress)?;
-        if manifest(data)? == before {
+        if manifests(data)? == before {
             remove_strangers(data, target)?;
             let created = clock.now().to_string();
             let marker = serde_json::json!({ "version": 1, "created": created, "files": copied.files, "bytes": copied.bytes });
@@ -110,7 +113,7 @@ fn files_of(dir: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// Copies one file durably; a split that is there already is not copied again, since splits never change.
+/// Copies one file durably; one that never changes and is there already is not copied again.
 /// `None` when the file has gone meanwhile: the manifest will tell whether it mattered.
 fn copy_file(from: &Path, to: &Path) -> io::Result<Option<u64>> {
     let parent = to.parent().expect("a file in a part of the data directory");
@@ -119,8 +122,8 @@ fn copy_file(from: &Path, to: &Path) -> io::Result<Option<u64>> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other.map_err(|e| at(from, &e))?.len(),
     };
-    let is_split = to.extension().is_some_and(|e| e == "split");
-    if is_split && fs::metadata(to).is_ok_and(|there| there.len() == length) {
+    let is_unchanging = to.extension().is_some_and(|e| UNCHANGING.iter().any(|kind| e == *kind));
+    if is_unchanging && fs::metadata(to).is_ok_and(|there| there.len() == length) {
         return Ok(Some(length));
     }
     match fs::copy(from, to) {
@@ -145,13 +148,13 @@ fn remove_strangers(data: &Path, target: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn manifest(data: &Path) -> io::Result<Option<Vec<u8>>> {
-    let path = data.join(MANIFEST);
-    match fs::read(&path) {
+fn manifests(data: &Path) -> io::Result<Vec<Option<Vec<u8>>>> {
+    let read = |name: &&str| match fs::read(data.join(name)) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(at(&path, &e)),
+        Err(e) => Err(at(&data.join(name), &e)),
         Ok(bytes) => Ok(Some(bytes)),
-    }
+    };
+    MANIFESTS.iter().map(read).collect()
 }
 
 fn must_be_empty(dir: &Path) -> io::Result<()> {

@@ -14,6 +14,7 @@ use crate::parse;
 use crate::pipeline;
 use crate::ship;
 use crate::terminal::{self, Screen, note, say};
+use crate::top;
 use crate::trace::Clocks;
 use crate::workload::{self, Workload};
 use clap::Parser;
@@ -63,6 +64,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Export(args) => export(&args),
         Command::Trace(args) => trace(&args),
         Command::Query(args) => query(&args),
+        Command::Top(args) => top::run(args.by, args.limit, args.output),
         Command::Tail(args) => tail(&args),
         Command::Status(args) => status(&args),
         Command::Fields(args) => list(&args.list, Listed::Fields, &args.query),

@@ -16,5 +16,6 @@ pub mod parse;
 pub mod pipeline;
 pub mod ship;
 pub mod terminal;
+pub mod top;
 pub mod trace;
 pub mod workload;

@@ -1,5 +1,5 @@
-//! `logweir ship`: the shipper alone. Its settings are `[ship]`, `tail` and `[[redact]]` of the same configuration that
-//! `logweir run` reads, and arguments over them.
+//! `logweir ship`: the shipper alone. Its settings are `[ship]`, `tail`, `[[redact]]`, `[metrics]`, `[statsd]` and `[[scrape]]` of
+//! the same configuration that `logweir run` reads, and arguments over them.
 
 use crate::command::{Failure, load};
 use crate::config::{Config, Exposure};
@@ -40,10 +40,15 @@ pub fn run(args: ShipArgs) -> Result<(), Failure> {
 /// Arguments over configuration files.
 fn resolve(mut args: ShipArgs) -> Result<ShipConfig, Failure> {
     let files = std::mem::take(&mut args.config);
-    let config = load(&files, if args.insecure { Exposure::Allowed } else { Exposure::AsConfigured })?;
+    let mut config = load(&files, if args.insecure { Exposure::Allowed } else { Exposure::AsConfigured })?;
     let redact = config.redact_rules();
+    config.metrics.host &= !args.no_host_metrics;
+    config.statsd.listen.extend(args.statsd.iter().cloned());
+    config.insecure |= args.insecure;
+    let metrics = config.meter();
     let mut resolved = over(args, config).resolve().map_err(|error| Failure::Usage(error.to_string()))?;
     resolved.redact = redact;
+    resolved.metrics = metrics;
     Ok(resolved)
 }
 

@@ -96,11 +96,10 @@ impl Config {
     /// As [`Config::meter`], or what is wrong.
     pub(super) fn checked_meter(&self) -> Result<MetricsConfig, ConfigError> {
         let text = |period: Period| Some(period.to_string());
-        let is_on = |period: Period| !period.0.is_zero();
         let metrics = MetricsFile {
             host: Some(self.metrics.host),
             interval: text(self.metrics.interval),
-            heartbeat: text(self.metrics.heartbeat).filter(|_| is_on(self.metrics.heartbeat)),
+            heartbeat: text(self.metrics.heartbeat),
         };
         let statsd = StatsdFile {
             listen: self.statsd.listen.clone(),

@@ -111,6 +111,13 @@ impl Drop for Process {
     }
 }
 
+/// A configuration without lines and metrics of its own, so that a test knows what there is.
+fn quiet(dir: &Path) -> String {
+    let path = dir.join("quiet.toml");
+    std::fs::write(&path, "[metrics]\nhost = false\nheartbeat = \"0s\"\n").expect("writes");
+    path_text(&path).to_owned()
+}
+
 /// An all-in-one server on ports of its own.
 pub struct Server {
     pub process: Process,
@@ -121,12 +128,10 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts `logweir run` with `extra` arguments and waits until it is ready. It has no lines and no metrics of its own,
-    /// so that a test knows what there is.
+    /// Starts `logweir run` with `extra` arguments and waits until it is ready; it is [`quiet`].
     pub fn start(dir: &Path, extra: &[&str]) -> Self {
-        let quiet = dir.join("quiet.toml");
-        std::fs::write(&quiet, "[metrics]\nhost = false\nheartbeat = \"0s\"\n").expect("writes");
-        Self::start_with(dir, &[&["-c", path_text(&quiet)], extra].concat())
+        let quiet = quiet(dir);
+        Self::start_with(dir, &[&["-c", &quiet], extra].concat())
     }
 
     /// The same, with all that a server has by default.
@@ -238,6 +243,7 @@ impl Shipper {
         let mut args: Vec<String> =
             vec!["ship".into(), "--to".into(), format!("127.0.0.1:{ingest}"), "--state".into()];
         args.push(dir.join("shipper-state").display().to_string());
+        args.extend(["-c".to_owned(), quiet(dir)]);
         args.extend(extra.iter().chain(globs).map(|s| (*s).to_owned()));
         let log = dir.join("shipper.log");
         Self { process: Process::start(LOGWEIR, &args, &log), args, log }

@@ -193,7 +193,10 @@ pub fn resolve(
     let heartbeat = metrics.heartbeat.as_deref();
     Ok(MetricsConfig {
         host: metrics.host.unwrap_or(true).then_some(host),
-        heartbeat: heartbeat.map(|text| interval(Some(text), HOST_INTERVAL)).transpose()?,
+        heartbeat: match heartbeat {
+            Some(text) if parse_duration(text).is_some_and(|span| span.is_zero()) => None,
+            text => Some(interval(text, HOST_INTERVAL)?),
+        },
         statsd: StatsdConfig {
             listen,
             interval: interval(statsd.interval.as_deref(), FLUSH_INTERVAL)?,
