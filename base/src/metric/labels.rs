@@ -111,6 +111,15 @@ impl Labels {
 impl<'a> LabelsRef<'a> {
     /// Checks that `bytes` are the encoding drawn above, limits included.
     pub fn check(bytes: &'a [u8]) -> Result<Self, BadLabels> {
+        // Fast path: one look at all of it as text.
+        match simdutf8::basic::from_utf8(bytes) {
+            Ok(text) if are_short_labels(text) => Ok(Self(bytes)),
+            _ => Self::check_each(bytes),
+        }
+    }
+
+    /// Slow path: long labels, and those that are none.
+    fn check_each(bytes: &'a [u8]) -> Result<Self, BadLabels> {
         let mut rest = bytes;
         let mut before: Option<&str> = None;
         let mut count = 0;
@@ -151,6 +160,26 @@ impl<'a> LabelsRef<'a> {
     pub fn get(self, name: &str) -> &'a str {
         self.iter().find(|(n, _)| *n == name).map_or("", |(_, value)| value)
     }
+}
+
+/// Whether these are labels as drawn above, with lengths of one byte, of which there are not too many. Lengths below 128 are ASCII,
+/// so all pieces are text when the whole is, and they begin and end between its characters.
+fn are_short_labels(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let (mut at, mut count, mut before) = (0, 0, "");
+    let mut piece = |at: &mut usize| {
+        let from = *at + 1;
+        *at = from + usize::from(*bytes.get(*at).filter(|len| len.is_ascii())?);
+        text.get(from..*at)
+    };
+    while at < bytes.len() {
+        let (name, value) = (piece(&mut at).unwrap_or_default(), piece(&mut at).unwrap_or_default());
+        if value.is_empty() || before >= name {
+            return false;
+        }
+        (before, count) = (name, count + 1);
+    }
+    count <= LABELS_MAX && bytes.len() <= LABELS_BYTES_MAX
 }
 
 /// Appends the encoding of `pairs`, which it sorts; on an error `out` may hold a part of it.
@@ -270,6 +299,38 @@ mod tests {
             let kept: Vec<_> = forward.iter().filter(|(_, value)| !value.is_empty()).copied().collect();
             prop_assert!(labels.iter().eq(kept.into_iter().map(|(n, v)| (n.as_str(), v.as_str()))));
             prop_assert_eq!(LabelsRef::check(labels.view().bytes()), Ok(labels.view()));
+        }
+
+        /// What the fast path says of any labels with any byte changed is what the slow one says.
+        #[test]
+        fn the_fast_check_is_the_slow_one(
+            pairs: std::collections::BTreeMap<String, String>, at: prop::sample::Index, byte: u8, cut: prop::sample::Index
+        ) {
+            let mut pairs: Vec<_> = pairs.iter().filter(|(name, _)| !name.is_empty()).collect();
+            let mut bytes = Labels::of(&mut pairs).expect("few and short").view().bytes().to_vec();
+            prop_assert_eq!(LabelsRef::check(&bytes), LabelsRef::check_slowly(&bytes));
+            if !bytes.is_empty() {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+                prop_assert_eq!(LabelsRef::check(&bytes).is_ok(), LabelsRef::check_slowly(&bytes).is_ok());
+                bytes.truncate(cut.index(bytes.len()));
+                prop_assert_eq!(LabelsRef::check(&bytes).is_ok(), LabelsRef::check_slowly(&bytes).is_ok());
+            }
+        }
+
+        /// What the fast path takes the slow one takes.
+        #[test]
+        fn the_fast_check_is_the_slow_one(
+            pairs: std::collections::BTreeMap<String, String>, at: prop::sample::Index, byte: u8
+        ) {
+            let mut pairs: Vec<_> = pairs.iter().filter(|(name, _)| !name.is_empty()).collect();
+            let mut bytes = Labels::of(&mut pairs).expect("few and short").view().bytes().to_vec();
+            prop_assert!(LabelsRef::check_each(&bytes).is_ok());
+            if !bytes.is_empty() {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+                prop_assert_eq!(LabelsRef::check(&bytes), LabelsRef::check_each(&bytes));
+            }
         }
 
         #[test]
