@@ -53,6 +53,9 @@ pub enum Command {
     /// Ask for a metric in PromQL: each series with its last, least, mean and greatest value, and its trend.
     #[command(after_long_help = QUERY_EXAMPLES)]
     Query(QueryArgs),
+    /// Write samples and windows of metrics as CSV.
+    #[command(after_long_help = EXPORT_METRICS_EXAMPLES)]
+    ExportMetrics(ExportMetricsArgs),
     /// Show the processes of this host that take most of its processors, or of its memory.
     #[command(after_long_help = TOP_EXAMPLES)]
     Top(TopArgs),
@@ -313,6 +316,31 @@ pub struct QueryArgs {
     /// The query; several words are joined with blanks.
     #[arg(required = true, value_name = "PROMQL")]
     pub promql: Vec<String>,
+}
+
+const EXPORT_METRICS_EXAMPLES: &str = "\
+Examples:
+  logweir export-metrics --since 24h log_records_total > counts.csv
+  logweir export-metrics --since 7d '{__name__=~\"system_.+\", host=\"web-1\"}' | zstd > web-1.csv.zst
+
+Columns: metric, labels (a JSON object), time, value; of a window its end, its length in seconds, count, sum, min, max,
+last, increase, p50, p90 and p99. DuckDB and pandas read it as it is.";
+
+/// Arguments of `export-metrics`.
+#[derive(Debug, ClapArgs)]
+pub struct ExportMetricsArgs {
+    /// Where to ask.
+    #[command(flatten)]
+    pub server: ServerArgs,
+    /// Not before: 15m, 2h, 7d ago, or a time such as 2026-11-23T10:15:00Z.
+    #[arg(long, value_name = "T", env = "LOGWEIR_SINCE", default_value = "1h")]
+    pub since: String,
+    /// Not after: as --since [default: now].
+    #[arg(long, value_name = "T", env = "LOGWEIR_UNTIL")]
+    pub until: Option<String>,
+    /// Series, as PromQL selects them.
+    #[arg(required = true, value_name = "SELECTOR")]
+    pub selectors: Vec<String>,
 }
 
 const TOP_EXAMPLES: &str = "\

@@ -1,8 +1,8 @@
 //! From arguments to exit code: one function a command.
 
 use crate::args::{
-    Args, Command, DeleteArgs, ExportArgs, GenArgs, ListArgs, ParseArgs, PatternsArgs, QueryArgs, RunArgs,
-    SearchArgs, StatusArgs, TailArgs, TraceArgs, ValidateArgs,
+    Args, Command, DeleteArgs, ExportArgs, ExportMetricsArgs, GenArgs, ListArgs, ParseArgs, PatternsArgs,
+    QueryArgs, RunArgs, SearchArgs, StatusArgs, TailArgs, TraceArgs, ValidateArgs,
 };
 use crate::backup::{self, Copied};
 use crate::client::{self, ClientError, Compression, Intent, Listed, Search, Server, Until};
@@ -64,6 +64,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Export(args) => export(&args),
         Command::Trace(args) => trace(&args),
         Command::Query(args) => query(&args),
+        Command::ExportMetrics(args) => export_metrics(&args),
         Command::Top(args) => top::run(args.by, args.limit, args.output),
         Command::Tail(args) => tail(&args),
         Command::Status(args) => status(&args),
@@ -148,6 +149,14 @@ fn query(args: &QueryArgs) -> Result<(), Failure> {
     };
     let (now, screen) = (SystemClock.now(), &mut Screen::stdout());
     ask(&args.server.server, |server| client::query(server, &wanted, now, args.output, screen))
+}
+
+fn export_metrics(args: &ExportMetricsArgs) -> Result<(), Failure> {
+    let (now, screen) = (SystemClock.now(), &mut Screen::stdout());
+    let (since, until) = (args.since.as_str(), args.until.as_deref());
+    ask(&args.server.server, |server| {
+        client::export_metrics(server, &args.selectors, since, until, now, screen)
+    })
 }
 
 fn patterns(args: &PatternsArgs) -> Result<(), Failure> {

@@ -84,6 +84,16 @@ fn rules_count_through_restarts_and_reloads() {
     server.restart();
     is(&server, "orders_total", 200.0);
     let url = format!("http://127.0.0.1:{}", server.http);
+    let (code, csv, errors) =
+        logweir(&["export-metrics", "--server", &url, "--until", "2100-01-01", "orders_total"]);
+    assert_eq!(code, Some(0), "{errors}");
+    let increase = |line: &str| line.rsplit(',').nth(3).and_then(|cell| cell.parse::<f64>().ok());
+    let rows: Vec<_> = csv.lines().skip(1).collect();
+    assert!(
+        rows.iter().all(|row| row.starts_with("orders_total,\"{\"\"service\"\":\"\"shop\"\"}\",")),
+        "{csv}"
+    );
+    assert_eq!(rows.iter().filter_map(|row| increase(row)).sum::<f64>(), 200.0, "{csv}");
     let until = SystemClock.now().plus(Duration::from_secs(10)).to_string();
     let args = ["query", "--server", &url, "--since", "10m", "--until", &until, "sum(orders_total)"];
     let (code, table, errors) = logweir(&args);

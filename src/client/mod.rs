@@ -4,6 +4,7 @@
 
 mod delete;
 mod export;
+mod export_metrics;
 mod fields;
 mod hit;
 mod patterns;
@@ -18,6 +19,7 @@ mod view;
 
 pub use delete::{Deletion, Intent, Until, delete, status as deletions};
 pub use export::{Compression, Export, Format, export};
+pub use export_metrics::export_metrics;
 pub use fields::{Listed, Listing, list};
 pub use patterns::{PatternsOf, patterns};
 pub use query::{MetricQuery, query};

@@ -98,17 +98,27 @@ pub fn query<W: Write>(
     Ok(())
 }
 
-fn range_of(wanted: &MetricQuery, now: Timestamp) -> Result<Range, ClientError> {
+/// Begin and end, from what was typed.
+pub(super) fn span_of(
+    since: &str,
+    until: Option<&str>,
+    now: Timestamp,
+) -> Result<(Timestamp, Timestamp), ClientError> {
     let time = |name: &str, text: &str| {
         let expected = "15m, 2h, 7d ago, or a time such as 2026-11-23T10:15:00Z";
         let time = parse_time(text, Some(now));
         time.ok_or_else(|| ClientError::Usage(format!("--{name}: `{text}` is not {expected}")))
     };
-    let start = time("since", &wanted.since)?;
-    let end = wanted.until.as_deref().map_or(Ok(now), |until| time("until", until))?;
+    let start = time("since", since)?;
+    let end = until.map_or(Ok(now), |until| time("until", until))?;
     if end < start {
         return Err(ClientError::Usage("--until is before --since".to_owned()));
     }
+    Ok((start, end))
+}
+
+fn range_of(wanted: &MetricQuery, now: Timestamp) -> Result<Range, ClientError> {
+    let (start, end) = span_of(&wanted.since, wanted.until.as_deref(), now)?;
     let step = match wanted.step.as_deref() {
         None => (end.since(start) / BARS).max(STEP_MIN).as_secs() as f64,
         Some(text) => {

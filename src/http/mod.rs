@@ -3,6 +3,7 @@
 
 mod delete;
 mod export;
+mod export_metrics;
 mod fields;
 mod hit;
 mod hits;
@@ -180,6 +181,7 @@ fn metric_routes() -> Router<Arc<Api>> {
         .route("/api/v1/series", get(prometheus::series).post(prometheus::series))
         .route("/api/v1/labels", get(prometheus::labels).post(prometheus::labels))
         .route("/api/v1/label/{name}/values", get(prometheus::label_values))
+        .route("/api/v1/export_metrics", get(export_metrics::export).post(export_metrics::export))
         .route("/api/v1/metadata", get(prometheus::metadata))
         .route("/api/v1/status/buildinfo", get(prometheus::buildinfo))
 }

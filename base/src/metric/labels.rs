@@ -167,7 +167,7 @@ impl<'a> LabelsRef<'a> {
 fn are_short_labels(text: &str) -> bool {
     let bytes = text.as_bytes();
     let (mut at, mut count, mut before) = (0, 0, "");
-    let mut piece = |at: &mut usize| {
+    let piece = |at: &mut usize| {
         let from = *at + 1;
         *at = from + usize::from(*bytes.get(*at).filter(|len| len.is_ascii())?);
         text.get(from..*at)

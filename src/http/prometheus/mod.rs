@@ -6,8 +6,10 @@
 mod answer;
 mod form;
 
+pub use answer::Problem;
+
 use super::Api;
-use answer::{Problem, metric, result, success};
+use answer::{metric, result, success};
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use form::Form;
@@ -129,6 +131,24 @@ pub async fn buildinfo() -> Response {
         "revision": format!("logweir {}", env!("CARGO_PKG_VERSION")),
         "branch": "", "buildUser": "", "buildDate": "", "goVersion": "",
     }))
+}
+
+/// Which series an export is of, and of which time.
+pub struct ExportOf {
+    /// At least one.
+    pub selectors: Vec<Vec<Matcher>>,
+    /// The last hour, when nothing is said.
+    pub span: Span,
+}
+
+/// Reads the parameters of an export.
+pub async fn export_of(request: Request, api: &Api) -> Result<ExportOf, Problem> {
+    let form = Form::of(request).await?;
+    let (selectors, span) = (selectors(&form)?, span(&form, api)?);
+    if selectors.is_empty() {
+        return Err(Problem::bad_data("no match[] parameter provided: name what to export"));
+    }
+    Ok(ExportOf { selectors, span })
 }
 
 /// Runs a query where it may take its time; when its asker leaves, it ends.
