@@ -69,6 +69,7 @@ impl Server {
         let store = indexer.store();
         let rollup = open_rollup(&config, &data, &router)?;
         let metrics = NodeNames(rollup.store());
+        let windows_age = windows_age(&config);
         let starting = router.durable();
         let routes = Routes::new(&config.routes()).map_err(|e| e.to_string())?;
         router.follow(Box::new(Kept::new(indexer, &routes)), Pace::Acks).map_err(|e| e.to_string())?;
@@ -90,6 +91,7 @@ impl Server {
             reloads,
             store,
             metrics,
+            windows_age,
             receivers: Receivers::default(),
             router: router.clone(),
             shipper: shipper.status.clone(),
@@ -272,6 +274,14 @@ fn open_router(config: &Config, data: &Path, clock: &Arc<dyn Clock>) -> Result<A
 fn open_rollup(config: &Config, data: &Path, router: &Router) -> Result<Rollup, String> {
     let dir = open_dir(data, "metrics")?;
     Rollup::open(dir, router.journal_id(), config.rollup()).map_err(|e| e.to_string())
+}
+
+/// A log store that is bounded in size may drop lines at any age.
+fn windows_age(config: &Config) -> Duration {
+    match config.retention.size_max {
+        None => config.metrics.windows_10s_age_max.0.min(config.retention.age_max.0),
+        Some(_) => Duration::ZERO,
+    }
 }
 
 /// Who takes a changed configuration over.

@@ -7,6 +7,7 @@ use crate::block::write::Known;
 use crate::budget::Budget;
 use crate::config::{RollupConfig, millis};
 use crate::level::Level;
+use crate::logs::InForce;
 use crate::rules::RulesOfConfig;
 use crate::select::Span;
 use crate::series::{Form, Head, Registry, metric_of};
@@ -48,6 +49,8 @@ pub(crate) struct Live {
     pub(crate) metrics: BTreeMap<String, Meta>,
     /// Those that are new since the last freeze.
     pub(crate) new_metrics: BTreeMap<String, Meta>,
+    /// The rules that count logs, and from when on exactly.
+    pub(crate) exact_rules: Option<(RulesOfConfig, Timestamp)>,
     pub(crate) counters: Counters,
     /// Why nothing can go on.
     pub(crate) fatal: Option<String>,
@@ -58,7 +61,7 @@ pub(crate) struct Live {
 pub(crate) struct Frozen {
     pub(crate) to: Position,
     /// Those in force there.
-    pub(crate) rules: Option<RulesOfConfig>,
+    pub(crate) rules: Option<InForce>,
     pub(crate) series: Vec<FrozenSeries>,
     /// By id: place among them.
     pub(crate) places: HashMap<u32, usize>,
@@ -75,7 +78,7 @@ pub(crate) struct FrozenSeries {
 
 impl Live {
     /// Takes all points that are in no file for writing, up to the applied position.
-    pub(crate) fn freeze(&mut self, rules: Option<RulesOfConfig>) -> Arc<Frozen> {
+    pub(crate) fn freeze(&mut self, rules: Option<InForce>) -> Arc<Frozen> {
         let to = self.applied;
         let mut series = Vec::with_capacity(self.dirty.len());
         for id in std::mem::take(&mut self.dirty) {

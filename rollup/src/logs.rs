@@ -1,4 +1,4 @@
-//! Log records on their way into the store: the rules in force, and what they count.
+//! Log records on their way into the store: the rules in force, what they count, and since when that is all there is.
 //!
 //! Which rules are in force is told by CONFIG records of the journal, so that a replay counts as the first time; the manifest
 //! keeps those of the committed position, where a replay begins.
@@ -6,45 +6,103 @@
 use crate::intake::Intake;
 use crate::rules::{RuleSet, RulesOfConfig, rules_of_config};
 use logweir_base::entry::RecordBatch;
+use logweir_base::ids::Position;
+use logweir_base::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Of a window: what stands in one that had begun before is not all there is of it.
+const WINDOW: Duration = Duration::from_millis(crate::rules::WINDOW_MS.unsigned_abs());
+
+/// What is known of rules at a position.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct InForce {
+    rules: RulesOfConfig,
+    /// From this time on they have counted exactly the records that the log store has. `None`: routes keep some from it.
+    exact_from: Option<Timestamp>,
+    /// The latest time of a record so far.
+    newest: Timestamp,
+}
 
 /// The rules in force. None before the first CONFIG record.
 #[derive(Default)]
 pub(crate) struct LogRules {
-    texts: Option<RulesOfConfig>,
+    in_force: Option<InForce>,
     compiled: Option<RuleSet>,
 }
 
 impl LogRules {
     /// Those that were in force at the committed position; an error when they are no rules any more.
-    pub(crate) fn resume(&mut self, texts: Option<RulesOfConfig>) -> Result<(), String> {
-        self.compiled = texts.as_ref().map(compile).transpose()?;
-        self.texts = texts;
+    pub(crate) fn resume(&mut self, in_force: Option<InForce>) -> Result<(), String> {
+        self.compiled = in_force.as_ref().map(|it| compile(&it.rules)).transpose()?;
+        self.in_force = in_force;
         Ok(())
     }
 
     /// Takes over what a CONFIG record says. When that is no configuration the old rules stay, and the error says why.
-    pub(crate) fn change(&mut self, config: &str) -> Result<(), String> {
-        let texts = rules_of_config(config)?;
-        if self.texts.as_ref() != Some(&texts) {
-            self.compiled = Some(compile(&texts)?);
-            self.texts = Some(texts);
+    pub(crate) fn change(
+        &mut self,
+        config: &str,
+        position: Position,
+        received: Timestamp,
+    ) -> Result<(), String> {
+        let rules = rules_of_config(config)?;
+        let hides = rules.hides_records;
+        match &mut self.in_force {
+            Some(it) if it.rules == rules => {}
+            Some(it) => {
+                self.compiled = Some(compile(&rules)?);
+                it.rules = rules;
+                it.exact_from = (!hides).then(|| it.border(received));
+            }
+            None => {
+                self.compiled = Some(compile(&rules)?);
+                // In a new journal nothing was before.
+                let from = if position.0 <= 1 { Timestamp::MIN } else { received.plus(WINDOW) };
+                let exact_from = (!hides).then_some(from);
+                self.in_force = Some(InForce { rules, exact_from, newest: Timestamp::MIN });
+            }
         }
         Ok(())
     }
 
-    /// The texts, for the manifest.
-    pub(crate) fn texts(&self) -> Option<&RulesOfConfig> {
-        self.texts.as_ref()
+    /// The log store has come to differ from what was counted: a deletion, or the record of a gap.
+    pub(crate) fn differ(&mut self, received: Timestamp) {
+        if let Some(it) = &mut self.in_force {
+            it.exact_from = it.exact_from.map(|_| it.border(received));
+        }
+    }
+
+    /// For the manifest.
+    pub(crate) fn in_force(&self) -> Option<&InForce> {
+        self.in_force.as_ref()
+    }
+
+    /// The rules, for whoever asks what they cover, and from when on; `None` when they are not exact.
+    pub(crate) fn exact(&self) -> Option<(RulesOfConfig, Timestamp)> {
+        let it = self.in_force.as_ref()?;
+        Some((it.rules.clone(), it.exact_from?))
     }
 
     /// Counts the records of a batch.
     pub(crate) fn apply(&mut self, batch: &RecordBatch, mut intake: Intake<'_>) {
+        if let Some(it) = &mut self.in_force {
+            let newest = batch.records.iter().map(|record| record.time).max();
+            it.newest = it.newest.max(newest.unwrap_or(Timestamp::MIN));
+        }
         if let Some(rules) = &mut self.compiled {
             rules.apply(batch, &mut intake);
         }
     }
 }
 
-fn compile(texts: &RulesOfConfig) -> Result<RuleSet, String> {
-    RuleSet::compile(&texts.rules, texts.defaults).map_err(|problem| problem.to_string())
+impl InForce {
+    /// No record so far is of a window that begins then or later.
+    fn border(&self, received: Timestamp) -> Timestamp {
+        received.max(self.newest).plus(WINDOW)
+    }
+}
+
+fn compile(rules: &RulesOfConfig) -> Result<RuleSet, String> {
+    RuleSet::compile(&rules.rules, rules.defaults).map_err(|problem| problem.to_string())
 }

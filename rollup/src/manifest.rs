@@ -19,7 +19,7 @@
 
 use crate::block::format::{BlockInfo, EXTENSION, Meta};
 use crate::block::write::tmp;
-use crate::rules::RulesOfConfig;
+use crate::logs::InForce;
 use logweir_base::dir::{File, SharedDir, read_exact_at, write_whole};
 use logweir_base::ids::{JournalId, Position};
 use logweir_base::time::Timestamp;
@@ -51,7 +51,7 @@ struct Change {
     next: u64,
     /// The rules in force at the position, when they differ from those before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    rules: Option<RulesOfConfig>,
+    rules: Option<InForce>,
 }
 
 /// The open manifest. One owner writes it.
@@ -74,7 +74,7 @@ pub(crate) struct Known {
     pub(crate) now: Timestamp,
     pub(crate) next: u64,
     /// The rules in force at the position; `None`: a configuration has not been journaled by then.
-    pub(crate) rules: Option<RulesOfConfig>,
+    pub(crate) rules: Option<InForce>,
 }
 
 /// Why a commit failed.
@@ -137,7 +137,7 @@ impl Manifest {
         remove: &[String],
         position: Position,
         now: Timestamp,
-        rules: Option<RulesOfConfig>,
+        rules: Option<InForce>,
     ) -> Result<(), CommitError> {
         let mut known = self.known.clone();
         known.next = add.iter().map(|block| number_of(&block.name) + 1).fold(known.next, u64::max);

@@ -51,6 +51,7 @@ impl Rollup {
         let mut rules = LogRules::default();
         rules.resume(manifest.known().rules.clone()).map_err(io::Error::other)?;
         let (next_file, store) = (manifest.known().next, Store::open(dir, &manifest, notes, config)?);
+        store.0.live().exact_rules = rules.exact();
         Ok(Self {
             rules,
             store,
@@ -100,7 +101,7 @@ impl Rollup {
                 match live.frozen.clone() {
                     Some(frozen) => (frozen, false),
                     None if live.committed.unwrap_or_default() == live.applied => return Ok(()),
-                    None => (live.freeze(self.rules.texts().cloned()), true),
+                    None => (live.freeze(self.rules.in_force().cloned()), true),
                 }
             };
             self.write(&frozen)?;
@@ -312,13 +313,20 @@ impl Follower for Rollup {
                 batch.chunks.iter().map(|chunk| chunk.len() as u64).sum()
             }
             EntryBody::Config(text) => {
-                if let Err(reason) = self.rules.change(text) {
+                if let Err(reason) = self.rules.change(text, entry.position, entry.received) {
                     self.report(&io::Error::other(format!("rules of the configuration: {reason}")));
                 }
                 0
             }
+            EntryBody::Delete { .. } | EntryBody::Gap(..) => {
+                self.rules.differ(entry.received);
+                0
+            }
             _ => 0,
         };
+        if !matches!(entry.body, EntryBody::Records(_) | EntryBody::Samples(_) | EntryBody::Tick(_)) {
+            self.store.0.live().exact_rules = self.rules.exact();
+        }
         self.advance(entry.position, entry.received, journal_bytes);
         match &entry.body {
             EntryBody::Tick(now) => self.tick(*now),

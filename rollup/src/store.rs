@@ -6,6 +6,7 @@ use crate::intake::Intake;
 use crate::live::Live;
 use crate::manifest::Manifest;
 use crate::query;
+use crate::rules::RulesOfConfig;
 use crate::select::{Answer, Matcher, SelectError, Source, Span};
 use crate::status::RollupStatus;
 use logweir_base::dir::SharedDir;
@@ -100,6 +101,12 @@ impl Store {
     /// What is known of metrics, by name.
     pub fn metadata(&self) -> BTreeMap<String, Meta> {
         self.0.live().metrics.clone()
+    }
+
+    /// The rules that count logs, and the time from which on they have counted exactly the records that the log store has; `None`
+    /// when there is no such time.
+    pub fn exact_rules(&self) -> Option<(RulesOfConfig, Timestamp)> {
+        self.0.live().exact_rules.clone()
     }
 
     /// Waits until all up to `position` can be queried; false when that did not happen within `timeout`.

@@ -14,6 +14,7 @@ mod projection;
 mod prometheus;
 mod rate;
 mod receive;
+mod rollups;
 mod sample;
 mod search;
 mod serve;
@@ -60,6 +61,8 @@ pub struct Api {
     pub store: logweir_indexer::Store,
     /// The metrics store, which knows the node exporter's names too.
     pub metrics: NodeNames<logweir_rollup::Store>,
+    /// How long its windows are those of ten seconds and no line has left the log store for its age.
+    pub windows_age: Duration,
     /// What came over HTTP.
     pub receivers: Receivers,
     /// The router.

@@ -20,6 +20,8 @@ pub struct SearchParams {
     limit: Option<String>,
     order: Option<String>,
     timeout: Option<String>,
+    /// `off`: read lines even where a metric has the answer; to compare.
+    rollups: Option<String>,
 }
 
 /// Why a request is refused with 400: what the client is told.
@@ -50,13 +52,25 @@ pub struct Wanted {
     pub newest_first: bool,
     /// What is found in this time is the answer.
     pub deadline: Duration,
+    /// Counts may come from metrics of the same records.
+    pub may_use_rollups: bool,
 }
 
 impl Wanted {
     /// All records of a query, the oldest first.
     pub fn all_of(query: Query) -> Self {
         let (since, until, reduce, steps, limit) = (None, None, None, Vec::new(), None);
-        Self { query, since, until, reduce, steps, limit, newest_first: false, deadline: DEADLINE }
+        Self {
+            query,
+            since,
+            until,
+            reduce,
+            steps,
+            limit,
+            newest_first: false,
+            deadline: DEADLINE,
+            may_use_rollups: false,
+        }
     }
 
     /// All records of a query within a time, for requests with parameters of their own: the query and the times as they
@@ -102,6 +116,7 @@ impl SearchParams {
             limit: limit_param(self.limit.as_deref(), if is_limited { None } else { Some(LIMIT_DEFAULT) })?,
             newest_first: order_param(self.order.as_deref(), true)?,
             deadline: timeout_param(self.timeout.as_deref())?,
+            may_use_rollups: self.rollups.as_deref() != Some("off"),
             reduce,
             steps,
         })

@@ -118,7 +118,17 @@ pub(super) fn send(chunks: &mpsc::Sender<Bytes>, buffer: &mut Vec<u8>) -> Result
 
 /// Appends the line that closes an answer.
 pub(super) fn write_summary(buffer: &mut Vec<u8>, summary: &SearchSummary, covered: bool) {
-    let json = serde_json::json!({ "summary": {
+    write_summary_of(buffer, summary, covered, None);
+}
+
+/// The same, with the metric that counts come from, if they do.
+pub(super) fn write_summary_of(
+    buffer: &mut Vec<u8>,
+    summary: &SearchSummary,
+    covered: bool,
+    metric: Option<&str>,
+) {
+    let mut json = serde_json::json!({ "summary": {
         "hits": summary.hits,
         "partial": summary.partial || !covered,
         "complete_up_to": summary.complete_up_to,
@@ -126,5 +136,8 @@ pub(super) fn write_summary(buffer: &mut Vec<u8>, summary: &SearchSummary, cover
         "lines_verified": summary.lines_verified,
         "errors": summary.errors,
     }});
+    if let Some(metric) = metric {
+        json["summary"]["counted_by"] = metric.into();
+    }
     writeln!(buffer, "{json}").expect("memory takes writes");
 }

@@ -3,7 +3,8 @@
 use super::Api;
 use super::params::Wanted;
 use super::patterns::of_request;
-use super::search::{CHUNK_BYTES, request_of, send, write_summary};
+use super::rollups;
+use super::search::{CHUNK_BYTES, request_of, send, write_summary_of};
 use bytes::Bytes;
 use logweir_base::pipe::{Cell, Reduce, Stats, Table};
 use logweir_indexer::SearchSummary;
@@ -17,7 +18,7 @@ pub(super) fn answer(
     covered: bool,
     chunks: &mpsc::Sender<Bytes>,
 ) -> Result<(), ()> {
-    let (mut table, summary) = table_of(api, wanted, reduce, chunks);
+    let (mut table, summary, metric) = table_of(api, wanted, reduce, chunks);
     table.apply(&wanted.steps);
     let mut buffer = Vec::new();
     write_columns(&mut buffer, &table.columns);
@@ -27,7 +28,7 @@ pub(super) fn answer(
             send(chunks, &mut buffer)?;
         }
     }
-    write_summary(&mut buffer, &summary, covered);
+    write_summary_of(&mut buffer, &summary, covered, metric.as_deref());
     send(chunks, &mut buffer)
 }
 
@@ -36,12 +37,15 @@ fn table_of(
     wanted: &Wanted,
     reduce: &Reduce,
     chunks: &mpsc::Sender<Bytes>,
-) -> (Table, SearchSummary) {
+) -> (Table, SearchSummary, Option<String>) {
     let request = request_of(wanted, chunks);
     match reduce {
         Reduce::Stats(spec) => {
+            if let Some(counted) = rollups::count(api, wanted, spec, &request) {
+                return (counted.stats.finish(), counted.summary, Some(counted.metric));
+            }
             let (stats, summary) = api.store.count(&request, Stats::new(spec));
-            (stats.finish(), summary)
+            (stats.finish(), summary, None)
         }
         Reduce::Patterns => {
             let (patterns, summary) = of_request(api, &request);
@@ -58,7 +62,7 @@ fn table_of(
                 ]
             });
             let rows = rows.collect();
-            (Table { columns: reduce.columns(), rows }, summary)
+            (Table { columns: reduce.columns(), rows }, summary, None)
         }
     }
 }

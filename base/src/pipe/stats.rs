@@ -129,6 +129,15 @@ impl Stats {
         self.slot_of(self.window(time), keys)
     }
 
+    /// The group of a time and of the values behind `by`, in their order; `None` as in [`Stats::slot`].
+    pub fn slot_of_values<'a>(
+        &mut self,
+        time: Timestamp,
+        values: impl Iterator<Item = Option<&'a str>>,
+    ) -> Option<Slot> {
+        self.slot_of(self.window(time), values)
+    }
+
     /// Adds records whose numbers are added by [`Stats::add_number`].
     pub fn add_count(&mut self, slot: Slot, records: u64) {
         self.states[slot.0].count += records;

@@ -18,6 +18,9 @@ pub struct RulesOfConfig {
     pub rules: Vec<RuleText>,
     /// `metrics.defaults`; yes when nothing is said.
     pub defaults: WithDefaults,
+    /// Routes keep records from the log store, which rules count all the same.
+    #[serde(default)]
+    pub hides_records: bool,
 }
 
 #[derive(Deserialize)]
@@ -26,6 +29,14 @@ struct File {
     metrics: Metrics,
     #[serde(default)]
     metric: Vec<Metric>,
+    #[serde(default)]
+    route: Vec<Route>,
+}
+
+#[derive(Deserialize)]
+struct Route {
+    #[serde(default)]
+    drop: bool,
 }
 
 #[derive(Deserialize, Default)]
@@ -43,5 +54,5 @@ pub fn rules_of_config(text: &str) -> Result<RulesOfConfig, String> {
     let file: File = toml::from_str(text).map_err(|e| e.to_string())?;
     let defaults = if file.metrics.defaults == Some(false) { WithDefaults::No } else { WithDefaults::Yes };
     let rules = file.metric.into_iter().map(|metric| RuleText(metric.rule)).collect();
-    Ok(RulesOfConfig { rules, defaults })
+    Ok(RulesOfConfig { rules, defaults, hides_records: file.route.iter().any(|route| route.drop) })
 }
