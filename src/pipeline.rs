@@ -11,7 +11,6 @@
 
 use crate::command::Failure;
 use crate::config::Config;
-use crate::heartbeat;
 use crate::http::{self, Api, EXPORTS_MAX, Receivers, Reloads, SEARCHES_MAX, Watchdog};
 use crate::terminal::note;
 use logweir_base::dir::{RealDir, SharedDir};
@@ -106,10 +105,10 @@ impl Server {
         });
         runtime.spawn(http::serve(http, http::routes(api.clone()), stopped));
         let watched = api.clone();
-        let thread = std::thread::Builder::new().name("heartbeats".to_owned());
+        let thread = std::thread::Builder::new().name("watch".to_owned());
         thread
-            .spawn(move || heartbeat::watch(&watched))
-            .map_err(|e| format!("cannot start the heartbeats' thread: {e}"))?;
+            .spawn(move || crate::watch::watch(&watched))
+            .map_err(|e| format!("cannot start the watching thread: {e}"))?;
         Ok(Self {
             http: http_addr,
             ingest: ingest_addr,

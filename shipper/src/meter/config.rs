@@ -4,7 +4,7 @@
 //! [metrics]
 //! host = true                        # the host's own metrics; default true
 //! interval = "10s"                   # between two collections
-//! heartbeat = "10s"                  # a line that tells how fast lines are found; default none
+//! heartbeat = "10s"                  # a line that tells how fast lines are found; default; "0s" for none
 //! [statsd]
 //! listen = ["127.0.0.1:8125", "tcp:127.0.0.1:8125", "unix:/run/statsd.sock"]
 //! interval = "10s"                   # between two flushes
@@ -141,7 +141,7 @@ pub struct MetricsFile {
     pub host: Option<bool>,
     /// Time between two collections. Default `10s`.
     pub interval: Option<String>,
-    /// Time between two heartbeats, lines that tell how fast lines are found. Default: none are sent.
+    /// Time between two heartbeats, lines that tell how fast lines are found. Default `10s`; `0s`: none are sent.
     pub heartbeat: Option<String>,
 }
 

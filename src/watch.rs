@@ -1,8 +1,14 @@
+//! What the server looks at while records pass.
+//!
 //! Heartbeats: each shipper writes a line of its own every ten seconds, and here it is searched for, so that what a line takes
 //! from being written to being found is measured all the way, host by host. Clocks of hosts that differ from ours show in it.
+//!
+//! Errors of the metrics store, such as a metric with more series than the budget allows: each is told once, in the log and in
+//! the status.
 
 use crate::http::Api;
-use logweir_base::entry::{Entry, EntryBody, RecordBatch};
+use crate::terminal::note;
+use logweir_base::entry::{EntryBody, RecordBatch};
 use logweir_base::ids::Position;
 use logweir_base::query::Query;
 use logweir_base::time::Timestamp;
@@ -21,11 +27,16 @@ const SEARCH_MAX: Duration = Duration::from_secs(10);
 pub fn watch(api: &Api) {
     let feed = api.router.feed();
     let mut after = api.router.durable();
+    let mut told = Vec::new();
     loop {
         match feed.next(after, LOOK_EVERY) {
             Step::Entry(entry) => {
                 after = entry.position;
-                take(&entry, api);
+                match &entry.body {
+                    EntryBody::Records(batch) => time_heartbeats(batch, entry.position, api),
+                    EntryBody::Tick(_) => tell_errors(api, &mut told),
+                    _ => {}
+                }
             }
             Step::Behind => after = api.router.durable(),
             Step::Idle => {}
@@ -34,13 +45,20 @@ pub fn watch(api: &Api) {
     }
 }
 
-fn take(entry: &Entry, api: &Api) {
-    let EntryBody::Records(batch) = &entry.body else {
-        return;
-    };
+/// Tells what was not told yet. The store keeps its latest few, so this list is as short.
+fn tell_errors(api: &Api, told: &mut Vec<String>) {
+    let errors = api.metrics.0.status().errors;
+    for error in errors.iter().filter(|error| !told.contains(error)) {
+        note(&format!("metrics: {error}"));
+        api.router.note_error(format!("metrics: {error}"));
+    }
+    *told = errors;
+}
+
+fn time_heartbeats(batch: &RecordBatch, position: Position, api: &Api) {
     if batch.resource.path == HEARTBEAT {
         for written in batch.records.iter().map(|record| record.time) {
-            if is_found(batch, written, entry.position, api) {
+            if is_found(batch, written, position, api) {
                 api.latencies.end_to_end(&batch.resource.host, api.clock.now().since(written));
             }
         }
