@@ -55,7 +55,7 @@ fn pipes_are_answered_from_metrics_where_these_are_exact() {
         let time = now.minus(Duration::from_secs(n * 7 % 1800));
         let level = ["INFO", "WARN", "ERROR"][(n % 3) as usize];
         let service = ["cart", "shop", "pay"][(n / 3 % 3) as usize];
-        let what = if n % 5 == 0 { "order" } else { "look" };
+        let what = if n.is_multiple_of(5) { "order" } else { "look" };
         format!(
             "{{\"time\":\"{time}\",\"level\":\"{level}\",\"service\":\"{service}\",\"message\":\"{what} {n}\"}}\n"
         )
