@@ -186,6 +186,17 @@ pub fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", lines.join("\n"));
 }
 
+/// As [`note`], for what the eye may skip; only where somebody reads it.
+pub fn remark(text: &str) {
+    let mut stderr = io::stderr().lock();
+    if stderr.is_terminal() {
+        let text = escape(text.as_bytes(), Escapes::Text);
+        let dimmed = wants_colours(|name| std::env::var_os(name));
+        let text = if dimmed { format!("\x1b[{}m{text}\x1b[0m", Tone::Dim.code()) } else { text };
+        let _ = writeln!(stderr, "{text}");
+    }
+}
+
 /// Prints a result to stdout at once, escaped, with a newline. Whoever has stopped reading does not want it.
 pub fn say(text: &str) {
     let lines: Vec<String> = text.split('\n').map(|line| escape(line.as_bytes(), Escapes::Text)).collect();

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Server, encode, get, path_text, ship_once};
-use logweir_base::time::{Clock, SystemClock};
+use logweir_base::time::{Clock, SystemClock, Timestamp};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -80,4 +80,129 @@ fn pipes_are_answered_from_metrics_where_these_are_exact() {
     let url = format!("http://127.0.0.1:{}", server.http);
     common::check(&["delete", "--server", &url, "--yes", "--wait", "message:order level:info"], 0, "");
     assert_eq!(all(&server), (0, false), "after a deletion");
+}
+
+/// A server with these lines of configuration, which may be written anew before it restarts.
+struct Configured {
+    dir: tempfile::TempDir,
+    server: Server,
+    files: usize,
+}
+
+impl Configured {
+    fn start(config: &str) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        std::fs::write(dir.path().join("logweir.toml"), config).expect("writes");
+        let server = Server::start(dir.path(), &["-c", path_text(&dir.path().join("logweir.toml"))]);
+        Self { dir, server, files: 0 }
+    }
+
+    fn restart_with(&mut self, config: &str) {
+        std::fs::write(self.dir.path().join("logweir.toml"), config).expect("writes");
+        assert_eq!(self.server.process.terminate(), Some(0));
+        self.server.restart();
+    }
+
+    /// Ships lines: seconds from `now` on, and further fields.
+    fn ship(&mut self, now: Timestamp, lines: &[(i64, String)]) {
+        self.files += 1;
+        let log = self.dir.path().join(format!("{}.log", self.files));
+        let line = |(at, fields): &(i64, String)| {
+            let time = Timestamp(now.0 + at * 1_000_000_000);
+            format!("{{\"time\":\"{time}\",\"level\":\"INFO\",\"message\":\"m\"{fields}}}\n")
+        };
+        std::fs::write(&log, lines.iter().map(line).collect::<String>()).expect("writes");
+        ship_once(self.dir.path(), self.server.ingest, &[&log]);
+    }
+}
+
+/// A search of the times from so many seconds after `now`.
+fn since(now: Timestamp, seconds: i64) -> String {
+    format!("since={}", encode(&Timestamp(now.0 + seconds * 1_000_000_000).to_string()))
+}
+
+#[test]
+fn what_labels_cannot_tell_is_read() {
+    let mut it = Configured::start("[[metric]]\nrule = 'metric \"codes_total\" = count by code'\n");
+    let now = SystemClock.now();
+    let (query, times) = ("* | count by code", since(now, -600));
+    let codes = |codes: &[&str]| -> Vec<(i64, String)> {
+        (-300..).zip(codes).map(|(at, code)| (at, format!(",\"code\":\"{code}\""))).collect()
+    };
+    it.ship(now, &codes(&["a", "b", "a", "c", "7"]));
+    assert!(compare(&it.server, query, &times));
+    // A clock that is five days ahead: such a record stands a day ahead.
+    it.ship(now, &[(5 * 86_400, ",\"code\":\"a\"".to_owned())]);
+    assert!(compare(&it.server, query, &times), "of the future");
+    it.ship(now, &codes(&["", "a"]));
+    assert!(!compare(&it.server, query, &times), "a field without a value");
+    assert!(compare(&it.server, "* | count by level", &times));
+    assert!(compare(&it.server, query, &format!("{}&until={}", since(now, -600), &since(now, -400)[6..])));
+    let long = "x".repeat(300);
+    it.ship(now, &[(-200, format!(",\"code\":\"{long}\""))]);
+    assert!(!compare(&it.server, query, &since(now, -250)), "too long for a label");
+}
+
+#[test]
+fn what_has_overflowed_is_read() {
+    let config = "[metrics]\nseries_per_metric_max = 3\n\n[[metric]]\nrule = 'metric \"codes_total\" = count by code'\n";
+    let mut it = Configured::start(config);
+    let now = SystemClock.now();
+    let (query, times) = ("* | count by code", since(now, -600));
+    let lines = |codes: std::ops::Range<i64>| -> Vec<(i64, String)> {
+        codes.map(|code| (code - 300, format!(",\"code\":\"c{code}\""))).collect()
+    };
+    it.ship(now, &lines(0..3));
+    assert!(compare(&it.server, query, &times));
+    it.ship(now, &lines(0..6));
+    assert!(!compare(&it.server, query, &times));
+    assert_eq!(it.server.process.terminate(), Some(0));
+    it.server.restart();
+    assert!(!compare(&it.server, query, &times), "after a restart");
+}
+
+#[test]
+fn what_was_before_a_rule_is_read() {
+    let mut it = Configured::start("");
+    let now = SystemClock.now();
+    let lines = |at: i64| -> Vec<(i64, String)> {
+        (0..40).map(|n| (at + n, format!(",\"shop\":\"s{}\"", n % 3))).collect()
+    };
+    it.ship(now, &lines(-300));
+    let query = "* | count by shop every 10s";
+    assert!(!compare(&it.server, query, &since(now, -600)));
+    assert!(compare(&it.server, "* | count by level", &since(now, -600)));
+    it.restart_with("[[metric]]\nrule = 'metric \"shops_total\" = count by shop'\n");
+    let later = SystemClock.now();
+    it.ship(later, &lines(60));
+    assert!(!compare(&it.server, query, &since(now, -600)));
+    assert!(compare(&it.server, query, &since(later, 33)));
+    it.server.process.kill();
+    it.server.restart();
+    assert!(!compare(&it.server, query, &since(now, -600)), "after a kill");
+    assert!(compare(&it.server, query, &since(later, 33)), "after a kill");
+    // The same metric of other records.
+    it.restart_with("[[metric]]\nrule = 'metric \"shops_total\" = count where shop:s1 by shop'\n");
+    assert!(!compare(&it.server, "shop:s1 | count by shop", &since(later, 33)));
+    it.ship(later, &lines(200));
+    assert!(compare(&it.server, "shop:s1 | count by shop", &since(later, 133)));
+}
+
+#[test]
+fn what_a_route_drops_is_not_counted() {
+    let route = "[[route]]\nwhen = 'noise:*'\ndrop = true\n";
+    let mut it = Configured::start(route);
+    let now = SystemClock.now();
+    let lines = |at: i64| -> Vec<(i64, String)> {
+        (0..20)
+            .map(|n| (at + n, if n % 4 == 0 { ",\"noise\":1".to_owned() } else { String::new() }))
+            .collect()
+    };
+    it.ship(now, &lines(-300));
+    assert!(!compare(&it.server, "* | count by level", &since(now, -600)));
+    it.restart_with("");
+    let later = SystemClock.now();
+    assert!(!compare(&it.server, "* | count by level", &since(now, -600)));
+    it.ship(later, &lines(60));
+    assert!(compare(&it.server, "* | count by level", &since(later, 31)));
 }

@@ -20,7 +20,8 @@ pub struct RollupConfig {
     pub windows_10m: Duration,
     /// How long windows of 1 h are kept. Default 3 years.
     pub windows_1h: Duration,
-    /// Points that are ahead of their receive time by more are refused. Default 1 day.
+    /// Points that are ahead of their receive time by more are refused. Default 1 day and 10 s: records are at most a day ahead,
+    /// and so the windows that they count in are taken.
     pub future_max: Duration,
     /// Series of one metric that are active at a time; what is beyond goes to the metric's overflow series. Default 50,000.
     pub series_per_metric_max: u32,
@@ -53,7 +54,7 @@ impl Default for RollupConfig {
             windows_1m: 30 * DAY,
             windows_10m: 180 * DAY,
             windows_1h: 3 * 365 * DAY,
-            future_max: DAY,
+            future_max: DAY.saturating_add(Duration::from_secs(10)),
             series_per_metric_max: 50_000,
             series_per_source_max: 200_000,
             series_max: 500_000,

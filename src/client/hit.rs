@@ -94,6 +94,8 @@ pub struct Summary {
     pub partial: bool,
     /// What could not be read.
     pub errors: Vec<String>,
+    /// The metric that the counts come from, when it is not the lines.
+    pub counted_by: Option<String>,
 }
 
 impl<'a> Answer<'a> {

@@ -5,7 +5,7 @@ use super::request::{Ask, ClientError, Server};
 use super::table::{Row, TableView};
 use super::view::HitView;
 use super::{Order, Output, judge};
-use crate::terminal::{Screen, note};
+use crate::terminal::{Screen, note, remark};
 use std::io::Write;
 
 /// What `search` looks for.
@@ -72,6 +72,9 @@ pub fn search<W: Write>(
     let summary = judge(server, summary, screen)?;
     if output == Output::Text && summary.hits == Some(0) {
         note(&nothing_found(&search.query));
+    }
+    if let Some(metric) = summary.counted_by.filter(|_| output == Output::Text) {
+        remark(&format!("from the metric {metric}"));
     }
     Ok(())
 }

@@ -7,11 +7,12 @@
 //! the rule was in force, and those that a deletion or a route has kept from the index, are for whoever executes a plan to
 //! know. So are the ends of the time asked for where they do not stand at the border of a window.
 
-use super::WINDOW_MS;
 use super::apply::RuleSet;
 use super::field::Field;
 use super::grammar::{Function, Rule, Scale};
+use super::{LONG, WINDOW_MS};
 use logweir_base::metric::LabelsRef;
+use logweir_base::metric::labels::NAME;
 use logweir_base::parse::Severity;
 use logweir_base::pipe::{self, Aggregate, Pipeline, Reduce, StatsSpec};
 use logweir_base::query::{Head, Matcher, Query};
@@ -36,6 +37,8 @@ pub struct Plan {
     pub scale: Scale,
     /// Numbers come from a histogram's buckets.
     pub approximate: bool,
+    /// The labels that the rule gives its series.
+    labels: Vec<String>,
     filter: Option<Filter>,
 }
 
@@ -65,6 +68,7 @@ pub fn covers(rules: &RuleSet, query: &Query, pipeline: &Pipeline) -> Option<Pla
             numbers: numbers_of(rule, spec)?,
             scale: rule.scale,
             approximate: rule.function == Function::Histogram,
+            labels: rule.by.iter().map(|label| label.name.clone()).collect(),
             filter,
         })
     };
@@ -73,6 +77,14 @@ pub fn covers(rules: &RuleSet, query: &Query, pipeline: &Pipeline) -> Option<Pla
 }
 
 impl Plan {
+    /// Whether the labels of a series of the metric tell the group of its records. They do not when it has taken what
+    /// overflowed, when it has labels that the rule does not give, or a value was too long for one.
+    pub fn trusts(&self, labels: LabelsRef<'_>) -> bool {
+        labels.iter().all(|(name, value)| {
+            name == NAME || (value != LONG && self.labels.iter().any(|label| label == name))
+        })
+    }
+
     /// Whether a series of the metric counts.
     pub fn takes(&mut self, labels: LabelsRef<'_>) -> bool {
         self.filter.as_mut().is_none_or(|filter| filter.takes(labels))
