@@ -116,16 +116,17 @@ impl Configured {
     }
 }
 
-/// A search of the times from so many seconds after `now`.
-fn since(now: Timestamp, seconds: i64) -> String {
-    format!("since={}", encode(&Timestamp(now.0 + seconds * 1_000_000_000).to_string()))
+/// A search of the times between so many seconds after `now`.
+fn between(now: Timestamp, from: i64, until: i64) -> String {
+    let at = |seconds: i64| encode(&Timestamp(now.0 + seconds * 1_000_000_000).to_string());
+    format!("since={}&until={}", at(from), at(until))
 }
 
 #[test]
 fn what_labels_cannot_tell_is_read() {
     let mut it = Configured::start("[[metric]]\nrule = 'metric \"codes_total\" = count by code'\n");
     let now = SystemClock.now();
-    let (query, times) = ("* | count by code", since(now, -600));
+    let (query, times) = ("* | count by code", between(now, -600, -100));
     let codes = |codes: &[&str]| -> Vec<(i64, String)> {
         (-300..).zip(codes).map(|(at, code)| (at, format!(",\"code\":\"{code}\""))).collect()
     };
@@ -133,14 +134,14 @@ fn what_labels_cannot_tell_is_read() {
     assert!(compare(&it.server, query, &times));
     // A clock that is five days ahead: such a record stands a day ahead.
     it.ship(now, &[(5 * 86_400, ",\"code\":\"a\"".to_owned())]);
-    assert!(compare(&it.server, query, &times), "of the future");
-    it.ship(now, &codes(&["", "a"]));
+    assert!(compare(&it.server, query, &between(now, 86_000, 2 * 86_400)), "of the future");
+    it.ship(now, &[(-250, ",\"code\":\"\"".to_owned())]);
     assert!(!compare(&it.server, query, &times), "a field without a value");
     assert!(compare(&it.server, "* | count by level", &times));
-    assert!(compare(&it.server, query, &format!("{}&until={}", since(now, -600), &since(now, -400)[6..])));
+    assert!(compare(&it.server, query, &between(now, -600, -270)));
     let long = "x".repeat(300);
     it.ship(now, &[(-200, format!(",\"code\":\"{long}\""))]);
-    assert!(!compare(&it.server, query, &since(now, -250)), "too long for a label");
+    assert!(!compare(&it.server, query, &between(now, -220, -100)), "too long for a label");
 }
 
 #[test]
@@ -148,7 +149,7 @@ fn what_has_overflowed_is_read() {
     let config = "[metrics]\nseries_per_metric_max = 3\n\n[[metric]]\nrule = 'metric \"codes_total\" = count by code'\n";
     let mut it = Configured::start(config);
     let now = SystemClock.now();
-    let (query, times) = ("* | count by code", since(now, -600));
+    let (query, times) = ("* | count by code", between(now, -600, -100));
     let lines = |codes: std::ops::Range<i64>| -> Vec<(i64, String)> {
         codes.map(|code| (code - 300, format!(",\"code\":\"c{code}\""))).collect()
     };
@@ -170,22 +171,22 @@ fn what_was_before_a_rule_is_read() {
     };
     it.ship(now, &lines(-300));
     let query = "* | count by shop every 10s";
-    assert!(!compare(&it.server, query, &since(now, -600)));
-    assert!(compare(&it.server, "* | count by level", &since(now, -600)));
+    assert!(!compare(&it.server, query, &between(now, -600, -100)));
+    assert!(compare(&it.server, "* | count by level", &between(now, -600, -100)));
     it.restart_with("[[metric]]\nrule = 'metric \"shops_total\" = count by shop'\n");
     let later = SystemClock.now();
     it.ship(later, &lines(60));
-    assert!(!compare(&it.server, query, &since(now, -600)));
-    assert!(compare(&it.server, query, &since(later, 33)));
+    assert!(!compare(&it.server, query, &between(now, -600, -100)));
+    assert!(compare(&it.server, query, &between(later, 33, 500)));
     it.server.process.kill();
     it.server.restart();
-    assert!(!compare(&it.server, query, &since(now, -600)), "after a kill");
-    assert!(compare(&it.server, query, &since(later, 33)), "after a kill");
+    assert!(!compare(&it.server, query, &between(now, -600, -100)), "after a kill");
+    assert!(compare(&it.server, query, &between(later, 33, 500)), "after a kill");
     // The same metric of other records.
     it.restart_with("[[metric]]\nrule = 'metric \"shops_total\" = count where shop:s1 by shop'\n");
-    assert!(!compare(&it.server, "shop:s1 | count by shop", &since(later, 33)));
+    assert!(!compare(&it.server, "shop:s1 | count by shop", &between(later, 33, 500)));
     it.ship(later, &lines(200));
-    assert!(compare(&it.server, "shop:s1 | count by shop", &since(later, 133)));
+    assert!(compare(&it.server, "shop:s1 | count by shop", &between(later, 133, 500)));
 }
 
 #[test]
@@ -199,10 +200,10 @@ fn what_a_route_drops_is_not_counted() {
             .collect()
     };
     it.ship(now, &lines(-300));
-    assert!(!compare(&it.server, "* | count by level", &since(now, -600)));
+    assert!(!compare(&it.server, "* | count by level", &between(now, -600, -100)));
     it.restart_with("");
     let later = SystemClock.now();
-    assert!(!compare(&it.server, "* | count by level", &since(now, -600)));
+    assert!(!compare(&it.server, "* | count by level", &between(now, -600, -100)));
     it.ship(later, &lines(60));
-    assert!(compare(&it.server, "* | count by level", &since(later, 31)));
+    assert!(compare(&it.server, "* | count by level", &between(later, 31, 500)));
 }
