@@ -14,13 +14,17 @@ use std::time::Duration;
 /// Of a window: what stands in one that had begun before is not all there is of it.
 const WINDOW: Duration = Duration::from_millis(crate::rules::WINDOW_MS.unsigned_abs());
 
+/// No record's time is further ahead of its receipt; see `Timestamp::clamped`.
+const AHEAD_MAX: Duration = Duration::from_secs(86_400);
+
 /// What is known of rules at a position.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct InForce {
     rules: RulesOfConfig,
-    /// From this time on they have counted exactly the records that the log store has. `None`: routes keep some from it.
+    /// From this time on they have counted exactly the records that the log store has. `None`: routes keep some from it, or what
+    /// was known is lost, until the next CONFIG record.
     exact_from: Option<Timestamp>,
-    /// The latest time of a record so far.
+    /// The latest time of a record so far, or one that is not earlier.
     newest: Timestamp,
 }
 
@@ -49,7 +53,7 @@ impl LogRules {
         let rules = rules_of_config(config)?;
         let hides = rules.hides_records;
         match &mut self.in_force {
-            Some(it) if it.rules == rules => {}
+            Some(it) if it.rules == rules && it.exact_from.is_some() => {}
             Some(it) => {
                 self.compiled = Some(compile(&rules)?);
                 it.rules = rules;
@@ -57,10 +61,13 @@ impl LogRules {
             }
             None => {
                 self.compiled = Some(compile(&rules)?);
-                // In a new journal nothing was before.
-                let from = if position.0 <= 1 { Timestamp::MIN } else { received.plus(WINDOW) };
-                let exact_from = (!hides).then_some(from);
-                self.in_force = Some(InForce { rules, exact_from, newest: Timestamp::MIN });
+                // In a new journal nothing was before; of another it is not known what was.
+                let is_new = position.0 <= 1;
+                let newest = if is_new { Timestamp::MIN } else { Timestamp::MAX };
+                let mut it = InForce { rules, exact_from: None, newest };
+                let from = if is_new { Timestamp::MIN } else { it.border(received) };
+                it.exact_from = (!hides).then_some(from);
+                self.in_force = Some(it);
             }
         }
         Ok(())
@@ -97,9 +104,14 @@ impl LogRules {
 }
 
 impl InForce {
+    /// The same rules at a later position, when nothing else is known of the records up to there.
+    pub(crate) fn at_unknown(self) -> Self {
+        Self { exact_from: None, newest: Timestamp::MAX, ..self }
+    }
+
     /// No record so far is of a window that begins then or later.
     fn border(&self, received: Timestamp) -> Timestamp {
-        received.max(self.newest).plus(WINDOW)
+        received.max(self.newest.min(received.plus(AHEAD_MAX))).plus(WINDOW)
     }
 }
 

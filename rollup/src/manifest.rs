@@ -215,6 +215,7 @@ impl Contents {
     fn take(&mut self, meta: Meta, name: &str) {
         let known = &mut self.known;
         known.position = Some(known.position.unwrap_or_default().max(meta.info.to));
+        known.rules = known.rules.take().map(InForce::at_unknown);
         known.next = known.next.max(number_of(name) + 1);
         known.blocks.retain(|block| !meta.inputs.contains(&block.name));
         known.blocks.push(BlockInfo { name: name.to_owned(), ..meta.info });
