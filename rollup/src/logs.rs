@@ -118,3 +118,47 @@ impl InForce {
 fn compile(rules: &RulesOfConfig) -> Result<RuleSet, String> {
     RuleSet::compile(&rules.rules, rules.defaults).map_err(|problem| problem.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DROPS: &str = "[[route]]\ndrop = true\n";
+    const RULE: &str = "[[metric]]\nrule = 'metric lines_total = count'\n";
+    const DAY: i64 = 86_400;
+
+    fn change(rules: &mut LogRules, config: &str, position: u64, seconds: i64) -> Option<i64> {
+        rules.change(config, Position(position), Timestamp::from_seconds(seconds)).expect("rules");
+        exact_from(rules)
+    }
+
+    fn exact_from(rules: &LogRules) -> Option<i64> {
+        rules.exact().map(|(_, from)| from.0.div_euclid(1_000_000_000))
+    }
+
+    #[test]
+    fn counts_are_exact_behind_what_makes_them_differ() {
+        let mut rules = LogRules::default();
+        assert!(change(&mut rules, "", 1, 100) < Some(0), "a new journal");
+        rules.differ(Timestamp::from_seconds(200));
+        assert_eq!(exact_from(&rules), Some(210), "a deletion");
+        assert_eq!(change(&mut rules, "", 7, 300), Some(210), "the same rules");
+        assert_eq!(change(&mut rules, RULE, 8, 400), Some(410), "other rules");
+        assert_eq!(change(&mut rules, DROPS, 9, 500), None);
+        rules.differ(Timestamp::from_seconds(510));
+        assert_eq!(exact_from(&rules), None, "drops");
+        assert_eq!(change(&mut rules, "", 10, 600), Some(610), "drops no more");
+    }
+
+    #[test]
+    fn what_is_not_known_may_be_a_day_ahead() {
+        let mut rules = LogRules::default();
+        assert_eq!(change(&mut rules, "", 5, 100), Some(100 + DAY + 10), "a journal that was there before");
+        let known = rules.in_force().cloned();
+        rules.resume(known.map(InForce::at_unknown)).expect("rules");
+        assert_eq!(exact_from(&rules), None);
+        assert_eq!(change(&mut rules, "", 9, 300), Some(300 + DAY + 10));
+        rules.differ(Timestamp::from_seconds(400));
+        assert_eq!(exact_from(&rules), Some(400 + DAY + 10));
+    }
+}
