@@ -76,7 +76,7 @@ impl ShipArgs {
         all.merge(self.into_file()?);
         let to = all.to.ok_or_else(|| ConfigError("no router given: add --to HOST:PORT".to_owned()))?;
         let metrics = meter::config::resolve(&all.metrics, &all.statsd, &all.scrape, insecure)?;
-        if all.tail.is_empty() && (once || metrics.is_off()) {
+        if all.tail.is_empty() && (once || !metrics.has_metrics()) {
             return Err(ConfigError("no files given: add at least one GLOB".to_owned()));
         }
         if !insecure && !is_loopback(&to) {

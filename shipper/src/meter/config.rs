@@ -50,8 +50,12 @@ pub struct MetricsConfig {
 impl MetricsConfig {
     /// Whether there is anything to send.
     pub fn is_off(&self) -> bool {
-        let is_silent = self.host.is_none() && self.heartbeat.is_none();
-        is_silent && self.statsd.listen.is_empty() && self.scrape.is_empty()
+        !self.has_metrics() && self.heartbeat.is_none()
+    }
+
+    /// Whether there are metrics to send, and not heartbeats alone.
+    pub fn has_metrics(&self) -> bool {
+        self.host.is_some() || !self.statsd.listen.is_empty() || !self.scrape.is_empty()
     }
 }
 
