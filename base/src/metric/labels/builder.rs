@@ -16,23 +16,25 @@ pub struct Builder {
     /// Where the metric's name lies in `bytes`.
     metric: Range<usize>,
     is_descending: bool,
+    /// Some length takes more than one byte.
+    has_long: bool,
 }
 
 impl Builder {
     /// Begins other labels.
     pub fn clear(&mut self) {
         self.bytes.clear();
-        (self.count, self.is_descending) = (0, false);
+        (self.count, self.is_descending, self.has_long) = (0, false, false);
         (self.before, self.metric) = (0..0, 0..0);
     }
 
-    /// Adds a label; one without a value is left out.
+    /// Adds a label; one without a value is left out. Whether all are UTF-8 is looked at when they are taken.
     #[inline]
     pub fn push(&mut self, name: &[u8], value: &[u8]) -> Result<(), BadLabels> {
         if name.len() > LABEL_BYTES_MAX || value.len() > LABEL_BYTES_MAX {
             return Err(BadLabels::TooLong);
         }
-        if name.is_empty() || std::str::from_utf8(name).is_err() || std::str::from_utf8(value).is_err() {
+        if name.is_empty() {
             return Err(BadLabels::Malformed);
         }
         if value.is_empty() {
@@ -52,7 +54,7 @@ impl Builder {
         Ok(())
     }
 
-    /// The metric's name; empty when there is none so far.
+    /// The metric's name; empty when there is none so far, or it is not UTF-8.
     pub fn metric(&self) -> &str {
         std::str::from_utf8(&self.bytes[self.metric.clone()]).unwrap_or_default()
     }
@@ -60,8 +62,11 @@ impl Builder {
     /// All of them.
     #[inline]
     pub fn labels(&mut self) -> Result<LabelsRef<'_>, BadLabels> {
+        if !self.are_texts() {
+            return Err(BadLabels::Malformed);
+        }
         if !self.is_descending {
-            // Fast path: what `push` has checked is what `LabelsRef::check` would.
+            // Fast path: what is checked here and in `push` is what `LabelsRef::check` would.
             return LabelsRef(&self.bytes).within_bytes_max();
         }
         let mut pairs: Vec<(&str, &str)> = LabelsRef(&self.bytes).iter().collect();
@@ -71,8 +76,24 @@ impl Builder {
     }
 
     #[inline]
+    fn are_texts(&self) -> bool {
+        if !self.has_long {
+            // Fast path: lengths of one byte are ASCII, so all of it is UTF-8 exactly when each text is.
+            return simdutf8::basic::from_utf8(&self.bytes).is_ok();
+        }
+        LabelsRef(&self.bytes).iter().count() == self.count
+    }
+
+    #[inline]
     fn put(&mut self, text: &[u8]) -> Range<usize> {
-        varint::put(&mut self.bytes, text.len() as u64);
+        self.bytes.reserve(text.len() + 2);
+        match u8::try_from(text.len()) {
+            Ok(len) if len < 0x80 => self.bytes.push(len),
+            _ => {
+                self.has_long = true;
+                varint::put(&mut self.bytes, text.len() as u64);
+            }
+        }
         let begin = self.bytes.len();
         self.bytes.extend_from_slice(text);
         begin..self.bytes.len()
@@ -88,7 +109,7 @@ mod tests {
     proptest! {
         #[test]
         fn built_one_by_one_they_are_the_same(
-            pairs in prop::collection::vec(("[a-c_]{0,3}", "[xé]{0,2}"), 0..6), metric in "[a-z]{0,3}"
+            pairs in prop::collection::vec(("[a-c_]{0,3}", "[xé]{0,2}|y{126,129}"), 0..6), metric in "[a-z]{0,3}"
         ) {
             let mut builder = Builder::default();
             builder.push(b"left", b"over").expect("a label");
@@ -107,5 +128,25 @@ mod tests {
                 (found, expected) => prop_assert!(found.is_err() && expected.is_err()),
             }
         }
+    }
+
+    #[test]
+    fn what_is_not_utf_8_is_refused() {
+        let long = [b'x'; 200];
+        let check = |pairs: &[(&[u8], &[u8])], expected: bool| {
+            let mut builder = Builder::default();
+            pairs.iter().for_each(|(name, value)| builder.push(name, value).expect("short and few"));
+            let is_right = builder.labels().is_ok_and(|labels| LabelsRef::check(labels.bytes()).is_ok());
+            assert_eq!(is_right, expected, "{pairs:?}");
+        };
+        check(&[(b"a", "é".as_bytes())], true);
+        check(&[(b"a", b"\xff")], false);
+        check(&[(b"\xff", b"a"), (b"b", b"c")], false);
+        // Two halves of a character make none.
+        check(&[(b"a\xc3", b"\xa9")], false);
+        check(&[(b"a", b"\xc3"), (b"\xa9", b"b")], false);
+        check(&[(b"a", &long), (b"b", "é".as_bytes())], true);
+        check(&[(b"a", &long), (b"b", b"\xff")], false);
+        check(&[(b"b", &long), (b"a", b"\xff")], false);
     }
 }

@@ -225,6 +225,9 @@ fn check(metric: &Metric<'_>, point: &DataPoint) -> Option<&'static str> {
         Some("neither delta nor cumulative")
     } else if metric.shape == Shape::Sum && metric.temporality == Temporality::Delta && !metric.is_monotonic {
         Some("a delta that is not monotonic")
+    } else if needs_temporality && metric.temporality == Temporality::Delta && point.is_without_value {
+        // A stale mark ends values at times; added to increases it would spoil them.
+        Some("a delta without value")
     } else {
         None
     }
@@ -255,7 +258,7 @@ fn histogram_of(point: &DataPoint) -> Histogram {
     let mut histogram = Histogram::default();
     histogram.record_many(0.0, point.zero_count);
     let middle = |offset: i32, at: usize| {
-        ((f64::from(offset) + at as f64 + 0.5) * f64::from(-point.scale).exp2()).exp2()
+        ((f64::from(offset) + at as f64 + 0.5) * (-f64::from(point.scale)).exp2()).exp2()
     };
     for (sign, buckets) in [(1.0, &point.positive), (-1.0, &point.negative)] {
         for (at, count) in buckets.counts.iter().enumerate().take(BUCKETS_MAX) {

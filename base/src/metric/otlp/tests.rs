@@ -1,9 +1,12 @@
 //! OTLP: what real exporters sent, cut anywhere, and hostile bytes.
 
+mod rules;
+
 use super::super::testing::{captures, lines};
 use super::*;
 use crate::testing::shared_files;
 use proptest::prelude::*;
+use std::io::Read as _;
 
 fn all_of(body: &[u8]) -> Vec<String> {
     let mut out = Writer::default();
@@ -12,9 +15,22 @@ fn all_of(body: &[u8]) -> Vec<String> {
     lines(&mut out)
 }
 
-/// Gzipped ones are the same messages; HTTP takes that off.
+/// As OTLP has them: HTTP takes gzip off.
 fn metric_captures() -> Vec<(String, Vec<u8>)> {
-    captures(&["003_http_v1_metrics", "004_http_v1_metrics", "MetricsService_Export"])
+    let mut files = captures(&["http_v1_metrics", "MetricsService_Export"]);
+    for (_, body) in files.iter_mut().filter(|(_, body)| body.starts_with(&[0x1f, 0x8b])) {
+        let mut plain = Vec::new();
+        flate2::read::GzDecoder::new(body.as_slice()).read_to_end(&mut plain).expect("gzip");
+        *body = plain;
+    }
+    files
+}
+
+#[test]
+fn captured_requests_are_taken_whole() {
+    for (name, body) in metric_captures() {
+        assert!(all_of(&body).iter().any(|line| !line.starts_with('#')), "{name}");
+    }
 }
 
 #[test]
