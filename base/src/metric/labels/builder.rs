@@ -32,7 +32,7 @@ impl Builder {
         if name.len() > LABEL_BYTES_MAX || value.len() > LABEL_BYTES_MAX {
             return Err(BadLabels::TooLong);
         }
-        if name.is_empty() || std::str::from_utf8(name).is_err() || std::str::from_utf8(value).is_err() {
+        if name.is_empty() || !is_text(name) || !is_text(value) {
             return Err(BadLabels::Malformed);
         }
         if value.is_empty() {
@@ -72,11 +72,21 @@ impl Builder {
 
     #[inline]
     fn put(&mut self, text: &[u8]) -> Range<usize> {
-        varint::put(&mut self.bytes, text.len() as u64);
+        match u8::try_from(text.len()) {
+            // Fast path: a length of one byte.
+            Ok(len) if len < 0x80 => self.bytes.push(len),
+            _ => varint::put(&mut self.bytes, text.len() as u64),
+        }
         let begin = self.bytes.len();
         self.bytes.extend_from_slice(text);
         begin..self.bytes.len()
     }
+}
+
+/// Most labels are ASCII, which is sooner seen than that they are UTF-8.
+#[inline]
+fn is_text(bytes: &[u8]) -> bool {
+    bytes.is_ascii() || std::str::from_utf8(bytes).is_ok()
 }
 
 #[cfg(test)]
