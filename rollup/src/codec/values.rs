@@ -39,7 +39,7 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
-    /// Bytes, decompressed; at least `len` are tried for.
+    /// Bytes, decompressed: `len` of them, if they are what they should be; that is for the caller to see.
     fn unpack(&mut self, packed: &[u8], len: usize) -> Option<&[u8]> {
         if self.unpacker.is_none() {
             self.unpacker = Some(Decompressor::new().ok()?);
