@@ -1,7 +1,7 @@
 //! The metrics store: remote write in, from the compressed body to files; bytes at rest; a query over 10,000 series; the size of a
 //! histogram's window; what the default rules take of a log line. CPU time counts all threads.
 //!
-//! `cargo bench -p logweir-rollup` runs it at full size (`LOGWEIR_BENCH_SERIES`, `LOGWEIR_BENCH_STEPS` set others); under
+//! `cargo bench -p logweir-rollup` runs it at full size (`LOGWEIR_BENCH_SERIES`, `_STEPS`, `_ROUNDS` and `_HOSTS` set others); under
 //! `cargo test` it is small.
 
 #![allow(clippy::print_stdout)] // a bench prints its figures
@@ -13,14 +13,15 @@ use logweir_base::entry::{Entry, EntryBody, Follower};
 use logweir_base::frame::{Frame, Packed, RawFrame, Resource};
 use logweir_base::ids::{ConfigVersion, Epoch, JournalId, Offset, Position, SourceId};
 use logweir_base::metric::samples::Writer;
-use logweir_base::metric::{Histogram, LabelsRef, remote_write};
+use logweir_base::metric::{Histogram, Labels, LabelsRef, remote_write};
 use logweir_base::parse::{Parser, look};
 use logweir_base::time::Timestamp;
 use logweir_base::varint;
 use logweir_rollup::promql::{self, Limits};
 use logweir_rollup::rules::{RuleSet, Sink, WithDefaults};
-use logweir_rollup::{Rollup, RollupConfig};
+use logweir_rollup::{Rollup, RollupConfig, RollupStatus};
 use std::sync::Arc;
+use std::time::Duration;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -29,6 +30,10 @@ const START_MS: i64 = 1_795_392_000_000;
 const STEP_MS: i64 = 15_000;
 /// Series of a request, as Prometheus sends them.
 const SERIES_A_REQUEST: usize = 500;
+/// An hour and five minutes, which is what the query reads.
+const IN_MEMORY_STEPS: usize = 261;
+const RATE: &str = "sum by (service) (rate(http_requests_total[5m]))";
+const QUANTILE: &str = "histogram_quantile(0.99, sum(rate(latency_ms[5m])))";
 
 fn main() {
     let is_full = std::env::args().any(|arg| arg == "--bench");
@@ -38,23 +43,39 @@ fn main() {
     };
     let series = size("LOGWEIR_BENCH_SERIES", 10_000, 200);
     let steps = size("LOGWEIR_BENCH_STEPS", 480, 30);
-    let dir = tempfile::tempdir().expect("a directory");
-    let shared: SharedDir = Arc::new(RealDir::open(dir.path()).expect("opens"));
+    let rounds = size("LOGWEIR_BENCH_ROUNDS", 7, 1);
+    let end = |steps: usize| START_MS + steps as i64 * STEP_MS;
     let config = RollupConfig { workers: 0, ..RollupConfig::default() };
-    let mut rollup = Rollup::open(shared, JournalId([1; 16]), config).expect("opens");
-    ingest(&mut rollup, series, steps);
-    query(&rollup, series, steps, "in memory and files");
-    rollup.flush().expect("writes");
-    let status = rollup.store().status();
-    assert_eq!(status.points.taken, (series * steps) as u64);
-    println!(
-        "at rest: {:.2} bytes a sample, {} files",
-        status.block_bytes as f64 / status.block_points as f64,
-        status.blocks
-    );
-    query(&rollup, series, steps, "from files");
+
+    let mut mixed = Bench::open(config.clone());
+    mixed.ingest(series, steps, Mix::All).print();
+    mixed.rest(series, steps);
+    query(&mixed.rollup, RATE, end(steps), rounds, "mixed values, from files");
+
+    let mut counters = Bench::open(config.clone());
+    counters.ingest(series, steps, Mix::Counters);
+    counters.rollup.flush().expect("writes");
+    query(&counters.rollup, RATE, end(steps), rounds, "counters, from files");
+
+    let (flush_age, journal_bytes_max) = (Duration::from_secs(86_400), u64::MAX);
+    let mut memory = Bench::open(RollupConfig { flush_age, journal_bytes_max, ..config.clone() });
+    let few = steps.min(IN_MEMORY_STEPS);
+    memory.ingest(series, few, Mix::Counters);
+    assert_eq!(memory.rollup.store().status().blocks, 0);
+    query(&memory.rollup, RATE, end(few), rounds, "counters, in memory");
+
+    let mut latency = Bench::open(config);
+    latency.observe(size("LOGWEIR_BENCH_HOSTS", 100, 5), steps / 4);
+    query(&latency.rollup, QUANTILE, end(steps), rounds, "hosts merged, from files");
     histograms();
     rules(if is_full { 200_000 } else { 2_000 });
+}
+
+/// A store and the directory it is in.
+struct Bench {
+    rollup: Rollup,
+    first_flush: Option<f64>,
+    _dir: tempfile::TempDir,
 }
 
 /// CPU seconds of this process, all threads, user and system.
@@ -75,52 +96,128 @@ impl Lap {
     }
 }
 
-fn ingest(rollup: &mut Rollup, series: usize, steps: usize) {
-    let mut workload = Workload::new(series);
-    let (mut decode, mut frame, mut apply, mut tick) = (Lap(0.0), Lap(0.0), Lap(0.0), Lap(0.0));
-    let (mut position, mut body_bytes, mut journal_bytes) = (0, 0, 0);
-    for step in 0..steps {
-        let time = START_MS + step as i64 * STEP_MS;
-        let received = Timestamp(time * 1_000_000);
-        for body in workload.bodies(time) {
-            body_bytes += body.len();
-            let batches = decode.time(|| {
-                let plain = remote_write::decompress(&body).expect("sound");
-                let mut out = Writer::default();
-                remote_write::read(&plain, &mut out).expect("sound");
-                out.batches()
-            });
-            let chunks: Vec<_> = frame.time(|| {
-                let packed = batches.into_iter().map(|batch| Frame::Samples(Packed::of(batch.into())));
-                let frames: Vec<Bytes> = packed.map(|frame| frame.encode()).collect();
-                journal_bytes += frames.iter().map(Bytes::len).sum::<usize>();
-                frames.into_iter().map(unpacked).collect()
-            });
-            apply.time(|| {
-                for chunk in chunks {
-                    position += 1;
-                    rollup.apply_samples(Position(position), received, None, &chunk).expect("takes");
-                }
-            });
-        }
-        position += 1;
-        let (position, config) = (Position(position), ConfigVersion(0));
-        let entry = Arc::new(Entry { position, received, config, body: EntryBody::Tick(received) });
-        tick.time(|| rollup.apply(&entry).expect("ticks"));
+/// What each part of ingesting took.
+struct Ingest {
+    samples: usize,
+    decode: Lap,
+    frame: Lap,
+    apply: Lap,
+    tick: Lap,
+    body_bytes: usize,
+    journal_bytes: usize,
+}
+
+impl Ingest {
+    /// From a request's body to what the store takes of the journal.
+    fn receive(&mut self, body: &[u8]) -> Vec<Bytes> {
+        self.body_bytes += body.len();
+        let batches = self.decode.time(|| {
+            let plain = remote_write::decompress(body).expect("sound");
+            let mut out = Writer::default();
+            remote_write::read(&plain, &mut out).expect("sound");
+            out.batches()
+        });
+        self.frame.time(|| {
+            let packed = batches.into_iter().map(|batch| Frame::Samples(Packed::of(batch.into())));
+            let frames: Vec<Bytes> = packed.map(|frame| frame.encode()).collect();
+            self.journal_bytes += frames.iter().map(Bytes::len).sum::<usize>();
+            frames.into_iter().map(unpacked).collect()
+        })
     }
-    let samples = (series * steps) as f64;
-    let per = |lap: &Lap| lap.0 * 1e9 / samples;
-    let all = decode.0 + frame.0 + apply.0 + tick.0;
-    println!("ingest: {series} series, {steps} steps: {:.2} M samples per CPU-second", samples / all / 1e6);
-    println!(
-        "  ns a sample: decode {:.0}, journal's frame {:.0}, take {:.0}, write and merge {:.0}; bytes: body {:.1}, journal {:.1}",
-        per(&decode),
-        per(&frame),
-        per(&apply),
-        per(&tick),
-        body_bytes as f64 / samples,
-        journal_bytes as f64 / samples
-    );
+
+    fn print(&self) {
+        let samples = self.samples as f64;
+        let laps = [&self.decode, &self.frame, &self.apply, &self.tick];
+        let per = laps.map(|lap| lap.0 * 1e9 / samples);
+        let all: f64 = per.iter().sum();
+        println!("ingest: {} samples: {:.2} M samples per CPU-second (bar 1.5)", self.samples, 1e3 / all);
+        println!(
+            "  ns a sample: decode {:.0}, journal's frame {:.0}, take {:.0}, write and merge {:.0}; bytes: body {:.1}, journal {:.1}",
+            per[0],
+            per[1],
+            per[2],
+            per[3],
+            self.body_bytes as f64 / samples,
+            self.journal_bytes as f64 / samples
+        );
+    }
+}
+
+impl Bench {
+    fn open(config: RollupConfig) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let shared: SharedDir = Arc::new(RealDir::open(dir.path()).expect("opens"));
+        let rollup = Rollup::open(shared, JournalId([1; 16]), config).expect("opens");
+        Self { rollup, first_flush: None, _dir: dir }
+    }
+
+    fn ingest(&mut self, series: usize, steps: usize, mix: Mix) -> Ingest {
+        let mut workload = Workload::new(series, mix);
+        let lap = || Lap(0.0);
+        let (decode, frame, apply, tick) = (lap(), lap(), lap(), lap());
+        let samples = series * steps;
+        let mut took = Ingest { samples, decode, frame, apply, tick, body_bytes: 0, journal_bytes: 0 };
+        let mut position = 0;
+        for step in 0..steps {
+            let time = START_MS + step as i64 * STEP_MS;
+            let received = Timestamp(time * 1_000_000);
+            for body in workload.bodies(time) {
+                for chunk in took.receive(&body) {
+                    position += 1;
+                    let take = || self.rollup.apply_samples(Position(position), received, None, &chunk);
+                    took.apply.time(take).expect("takes");
+                }
+            }
+            position += 1;
+            took.tick.time(|| self.tick(Position(position), received));
+        }
+        assert_eq!(self.rollup.store().status().points.taken, samples as u64);
+        took
+    }
+
+    fn tick(&mut self, position: Position, received: Timestamp) {
+        let body = EntryBody::Tick(received);
+        let entry = Entry { position, received, config: ConfigVersion(0), body };
+        self.rollup.apply(&Arc::new(entry)).expect("ticks");
+        if self.first_flush.is_none() {
+            let status = self.rollup.store().status();
+            self.first_flush = (status.flushes > 0).then(|| bytes_a_point(&status));
+        }
+    }
+
+    /// Bytes at rest: of the first file as it was written, and of all files as merging has left them.
+    fn rest(&mut self, series: usize, steps: usize) {
+        self.rollup.flush().expect("writes");
+        let status = self.rollup.store().status();
+        assert_eq!(status.block_points, (series * steps) as u64);
+        if let Some(first) = self.first_flush {
+            println!("at rest: {first:.2} bytes a sample in the first file, labels included");
+        }
+        println!("at rest: {:.2} bytes a sample, {} files (bar 2)", bytes_a_point(&status), status.blocks);
+    }
+
+    /// A latency of each host, 20 observations every 10 s.
+    fn observe(&mut self, hosts: usize, minutes: usize) {
+        let mut dice = Dice(11);
+        for window in 0..minutes * 6 {
+            let time = START_MS + window as i64 * 10_000;
+            let received = Timestamp(time * 1_000_000);
+            let mut intake = self.rollup.intake(received, None);
+            for host in 0..hosts {
+                let instance = format!("host-{host}");
+                let labels = Labels::known(&[("__name__", "latency_ms"), ("instance", &instance)]);
+                let values: Vec<f64> = (0..20).map(|_| 20.0 * dice.normal().exp()).collect();
+                intake.observe(labels.view(), time, &values);
+            }
+            drop(intake);
+            self.tick(Position(window as u64 + 1), received);
+        }
+        self.rollup.flush().expect("writes");
+    }
+}
+
+fn bytes_a_point(status: &RollupStatus) -> f64 {
+    status.block_bytes as f64 / status.block_points as f64
 }
 
 fn unpacked(frame: Bytes) -> Bytes {
@@ -130,17 +227,40 @@ fn unpacked(frame: Bytes) -> Bytes {
     packed.unpack().expect("sound")
 }
 
-/// Half counters that grow by whole numbers, a third gauges of two decimals, the rest constant; hosts scraped in turn.
+/// What the values are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mix {
+    /// Of fifty series 24 counters that grow by whole numbers, 12 gauges of two decimals, 6 sizes in pages, 2 measured fractions
+    /// with all their digits, 6 constant.
+    All,
+    /// Counters alone: what a rate is asked of.
+    Counters,
+}
+
+impl Mix {
+    fn next(self, series: usize, before: f64, dice: &mut Dice) -> f64 {
+        match if self == Self::Counters { 0 } else { series % 50 } {
+            0..24 => before + dice.below(100) as f64,
+            24..36 => ((before * 100.0).round() + dice.below(2001) as f64 - 1000.0).abs() / 100.0,
+            36..42 => before + 4096.0 * dice.below(1000) as f64 - 4096.0 * 499.0,
+            42..44 => dice.below(1 << 52) as f64 / (1u64 << 52) as f64,
+            _ => (series % 100) as f64,
+        }
+    }
+}
+
+/// Hosts of 100 series, scraped in turn.
 struct Workload {
     labels: Vec<Vec<u8>>,
     values: Vec<f64>,
     dice: Dice,
+    mix: Mix,
 }
 
 impl Workload {
-    fn new(series: usize) -> Self {
+    fn new(series: usize, mix: Mix) -> Self {
         let labels = (0..series).map(|i| encoded_labels(i / 100, i % 100)).collect();
-        Self { labels, values: vec![0.0; series], dice: Dice(7) }
+        Self { labels, values: vec![0.0; series], dice: Dice(7), mix }
     }
 
     /// The remote write requests of one step, compressed.
@@ -148,13 +268,7 @@ impl Workload {
         let mut bodies = Vec::new();
         let mut body = Vec::new();
         for i in 0..self.values.len() {
-            self.values[i] = match i % 6 {
-                0..=2 => self.values[i] + self.dice.below(100) as f64,
-                3 | 4 => {
-                    ((self.values[i] * 100.0).round() + self.dice.below(2001) as f64 - 1000.0).abs() / 100.0
-                }
-                _ => (i % 100) as f64,
-            };
+            self.values[i] = self.mix.next(i, self.values[i], &mut self.dice);
             let mut sample = vec![0x09];
             sample.extend_from_slice(&self.values[i].to_le_bytes());
             sample.push(0x10);
@@ -201,37 +315,37 @@ fn field(out: &mut Vec<u8>, number: u8, body: &[u8]) {
     out.extend_from_slice(body);
 }
 
-fn query(rollup: &Rollup, series: usize, steps: usize, whence: &str) {
-    const PROMQL: &str = "sum by (service) (rate(http_requests_total[5m]))";
-    let end = START_MS + steps as i64 * STEP_MS;
+/// The last hour at steps of a minute; the median of all rounds.
+fn query(rollup: &Rollup, promql: &str, end: i64, rounds: usize, whence: &str) {
     let start = (end - 3_600_000).max(START_MS);
     let store = rollup.store();
-    let mut took: Vec<f64> = (0..7)
+    let mut found = 0;
+    let mut took: Vec<f64> = (0..rounds)
         .map(|_| {
             let before = cpu_seconds();
             let never = || false;
-            let outcome = promql::range(PROMQL, start, end, 60_000, &store, &Limits::with_stop(&never));
+            let outcome = promql::range(promql, start, end, 60_000, &store, &Limits::with_stop(&never));
             let promql::Value::Matrix(rows) = outcome.expect("answers").value else { panic!("a matrix") };
-            assert_eq!(rows.len(), series.div_ceil(100).min(20));
+            found = rows.len();
             cpu_seconds() - before
         })
         .collect();
+    assert!(found > 0, "{promql} has an answer");
     took.sort_by(f64::total_cmp);
-    println!("query {whence}: {PROMQL}, 1 h at 60 s steps: {:.1} CPU-ms", took[3] * 1e3);
+    println!("query: {promql}, 1 h at 60 s: {:.1} CPU-ms, {found} rows; {whence}", took[rounds / 2] * 1e3);
 }
 
 fn histograms() {
     let mut dice = Dice(3);
-    let mut normal = || (0..12).map(|_| dice.below(1 << 20) as f64 / f64::from(1 << 20)).sum::<f64>() - 6.0;
-    let lognormal: Vec<f64> = (0..1000).map(|_| normal().exp()).collect();
-    let bimodal: Vec<f64> =
-        (0..1000).map(|i| if i % 2 == 0 { 10.0 + normal() } else { 500.0 + 20.0 * normal() }).collect();
+    let lognormal: Vec<f64> = (0..1000).map(|_| dice.normal().exp()).collect();
+    let two = |i| if i % 2 == 0 { 10.0 + dice.normal() } else { 500.0 + 20.0 * dice.normal() };
+    let bimodal: Vec<f64> = (0..1000).map(two).collect();
     for (name, numbers) in [("lognormal", lognormal), ("bimodal", bimodal), ("constant", vec![12.5; 1000])] {
         let mut histogram = Histogram::default();
         numbers.iter().for_each(|&number| histogram.record(number));
         let mut bytes = Vec::new();
         histogram.encode(&mut bytes);
-        println!("histogram of 1,000 recordings, {name}: {} bytes", bytes.len());
+        println!("histogram of 1,000 recordings, {name}: {} bytes (bar 200)", bytes.len());
     }
 }
 
@@ -259,7 +373,18 @@ fn rules(lines: usize) {
     let plain = |i: usize| {
         format!("2026-11-23 10:15:{:02} INFO [main] shop.Cart - item {i} added to the cart\n", i % 60)
     };
-    for (what, line) in [("JSON of requests", &http as &dyn Fn(usize) -> String), ("plain text", &plain)] {
+    let json = |i: usize| {
+        format!(
+            "{{\"timestamp\":\"2026-11-23T10:15:{:02}Z\",\"level\":\"INFO\",\"service\":\"s{}\",\"message\":\"item added\",\
+             \"trace_id\":\"4bf92f3577b34da6a3ce929d0e0e{:04x}\",\"item\":{i}}}\n",
+            i % 60,
+            i % 3,
+            i % 65536
+        )
+    };
+    let kinds: [(&str, &dyn Fn(usize) -> String); 3] =
+        [("JSON with http fields", &http), ("JSON without", &json), ("plain text", &plain)];
+    for (what, line) in kinds {
         let mut set = RuleSet::compile(&[], WithDefaults::Yes).expect("the defaults are sound");
         let mut lap = Lap(0.0);
         for first in (0..lines).step_by(1000) {
@@ -299,5 +424,10 @@ impl Dice {
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (mixed ^ (mixed >> 31)) % n
+    }
+
+    /// Nearly normal.
+    fn normal(&mut self) -> f64 {
+        (0..12).map(|_| self.below(1 << 20) as f64 / f64::from(1 << 20)).sum::<f64>() - 6.0
     }
 }

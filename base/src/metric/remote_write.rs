@@ -20,6 +20,7 @@ use super::labels::BadLabels;
 use super::protobuf::{Malformed, Message};
 use super::received::{Received, Sink};
 use super::samples::Writer;
+use crate::varint;
 use std::collections::HashMap;
 use std::fmt;
 
@@ -147,6 +148,9 @@ fn read_series(
 
 #[inline]
 fn read_label(label: Message<'_>, sink: &mut Sink<'_>) -> Result<Result<(), BadLabels>, Malformed> {
+    if let Some((name, value)) = usual_label(label.0) {
+        return Ok(sink.labels.push(name, value));
+    }
     let (mut name, mut value) = (&[][..], &[][..]);
     for field in label {
         match field? {
@@ -160,6 +164,9 @@ fn read_label(label: Message<'_>, sink: &mut Sink<'_>) -> Result<Result<(), BadL
 
 #[inline]
 fn read_sample(sample: Message<'_>) -> Result<(i64, f64), Malformed> {
+    if let Some(usual) = usual_sample(sample.0) {
+        return Ok(usual);
+    }
     let (mut time, mut value) = (0, 0.0);
     for field in sample {
         match field? {
@@ -169,4 +176,24 @@ fn read_sample(sample: Message<'_>) -> Result<(i64, f64), Malformed> {
         }
     }
     Ok((time, value))
+}
+
+/// Fast path: name and value in this order, both shorter than 128 bytes, and nothing else.
+#[inline]
+fn usual_label(label: &[u8]) -> Option<(&[u8], &[u8])> {
+    let [0x0a, name_len @ ..0x80, rest @ ..] = label else { return None };
+    let (name, rest) = rest.split_at_checked(usize::from(*name_len))?;
+    let [0x12, value_len @ ..0x80, value @ ..] = rest else { return None };
+    (value.len() == usize::from(*value_len)).then_some((name, value))
+}
+
+/// Fast path: value and time in this order, and nothing else.
+#[inline]
+fn usual_sample(sample: &[u8]) -> Option<(i64, f64)> {
+    let [0x09, rest @ ..] = sample else { return None };
+    let (value, rest) = rest.split_first_chunk::<8>()?;
+    let [0x10, rest @ ..] = rest else { return None };
+    let mut rest = rest;
+    let time = varint::take(&mut rest)?;
+    rest.is_empty().then_some((time as i64, f64::from_le_bytes(*value)))
 }

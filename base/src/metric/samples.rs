@@ -99,6 +99,7 @@ pub struct Writer {
     out: Vec<u8>,
     full: Vec<Vec<u8>>,
     full_bytes: usize,
+    /// Points of the item in the making, or what is known of a metric.
     item: Vec<u8>,
 }
 
@@ -113,14 +114,14 @@ impl Writer {
     pub fn samples(&mut self, kind: Kind, labels: LabelsRef<'_>, points: &[(i64, f64)]) {
         debug_assert!(kind.is_plain());
         for points in points.chunks(POINTS_MAX) {
-            self.begin(labels, points.len());
+            self.item.clear();
             let mut before = 0;
             for &(time, value) in points {
                 varint::put(&mut self.item, varint::zigzag(time.wrapping_sub(before)));
                 self.item.extend_from_slice(&value.to_le_bytes());
                 before = time;
             }
-            self.end(kind as u8);
+            self.end(kind, labels, points.len());
         }
     }
 
@@ -130,7 +131,7 @@ impl Writer {
     }
 
     fn item_of(&mut self, kind: Kind, labels: LabelsRef<'_>, points: &[Point]) {
-        self.begin(labels, points.len());
+        self.item.clear();
         let mut before = 0;
         for point in points {
             varint::put(&mut self.item, varint::zigzag(point.time.wrapping_sub(before)));
@@ -149,7 +150,7 @@ impl Writer {
             }
             before = point.time;
         }
-        self.end(kind as u8);
+        self.end(kind, labels, points.len());
     }
 
     /// Adds what is known of a metric.
@@ -159,7 +160,9 @@ impl Writer {
             varint::put(&mut self.item, text.len() as u64);
             self.item.extend_from_slice(text.as_bytes());
         }
-        self.end(META);
+        self.out.push(META);
+        varint::put(&mut self.out, self.item.len() as u64);
+        self.out.extend_from_slice(&self.item);
     }
 
     /// Bytes so far.
@@ -202,18 +205,22 @@ impl Writer {
         std::mem::replace(&mut self.out, vec![SAMPLES_VERSION])
     }
 
-    fn begin(&mut self, labels: LabelsRef<'_>, count: usize) {
-        self.item.clear();
-        varint::put(&mut self.item, labels.bytes().len() as u64);
-        self.item.extend_from_slice(labels.bytes());
-        varint::put(&mut self.item, count as u64);
-    }
-
-    fn end(&mut self, kind: u8) {
-        self.out.push(kind);
-        varint::put(&mut self.out, self.item.len() as u64);
+    /// Writes the item of these points; its labels are copied once, to where they stay.
+    fn end(&mut self, kind: Kind, labels: LabelsRef<'_>, count: usize) {
+        let (labels, count) = (labels.bytes(), count as u64);
+        let len = varint_len(labels.len() as u64) + labels.len() + varint_len(count) + self.item.len();
+        self.out.push(kind as u8);
+        varint::put(&mut self.out, len as u64);
+        varint::put(&mut self.out, labels.len() as u64);
+        self.out.extend_from_slice(labels);
+        varint::put(&mut self.out, count);
         self.out.extend_from_slice(&self.item);
     }
+}
+
+/// Bytes of a varint.
+fn varint_len(number: u64) -> usize {
+    (64 - (number | 1).leading_zeros() as usize).div_ceil(7)
 }
 
 /// Why bytes are not a batch of samples.
@@ -414,6 +421,13 @@ mod tests {
             prop_assert_eq!(&found[1].2, &points);
             prop_assert_eq!(&found[2].2, &histograms);
             prop_assert_eq!(found.len(), 3);
+        }
+
+        #[test]
+        fn the_length_of_a_varint_is_known_before(number: u64, shift in 0u32..64) {
+            let mut bytes = Vec::new();
+            varint::put(&mut bytes, number >> shift);
+            prop_assert_eq!(varint_len(number >> shift), bytes.len());
         }
 
         #[test]

@@ -14,6 +14,7 @@
 use super::ints;
 use logweir_base::varint;
 use std::ops::Range;
+use zstd::bulk::Decompressor;
 
 const CONSTANT: u8 = 0;
 const DECIMAL: u8 = 1;
@@ -33,6 +34,21 @@ const LEVEL: i32 = 1;
 pub(crate) struct Scratch {
     numbers: Vec<i64>,
     bytes: Vec<u8>,
+    /// Costs more to make than a chunk costs to unpack.
+    unpacker: Option<Decompressor<'static>>,
+}
+
+impl Scratch {
+    /// Bytes, decompressed: `len` of them, if they are what they should be; that is for the caller to see.
+    fn unpack(&mut self, packed: &[u8], len: usize) -> Option<&[u8]> {
+        if self.unpacker.is_none() {
+            self.unpacker = Some(Decompressor::new().ok()?);
+        }
+        self.bytes.clear();
+        self.bytes.reserve(len);
+        self.unpacker.as_mut()?.decompress_to_buffer(packed, &mut self.bytes).ok()?;
+        Some(&self.bytes)
+    }
 }
 
 /// Appends `values`.
@@ -203,12 +219,7 @@ fn decode_raw(input: &mut &[u8], count: usize, scratch: &mut Scratch, values: &m
     let (kept, rest) = input.split_at_checked(len)?;
     *input = rest;
     let whole = count.checked_mul(8)?;
-    let planes = if len < whole {
-        scratch.bytes = zstd::bulk::decompress(kept, whole).ok()?;
-        scratch.bytes.as_slice()
-    } else {
-        kept
-    };
+    let planes = if len < whole { scratch.unpack(kept, whole)? } else { kept };
     if planes.len() != whole {
         return None;
     }

@@ -190,3 +190,39 @@ proptest! {
         lines(&mut out);
     }
 }
+
+/// What the fast paths take of any bytes is what reading them field by field gives.
+fn check_fast_paths(bytes: &[u8]) {
+    if let Some((name, value)) = usual_label(bytes) {
+        let fields: Vec<_> = Message(bytes).collect::<Result<_, _>>().expect("sound");
+        let texts = fields.iter().map(|(number, field)| (*number, field.bytes().expect("a text")));
+        assert!(texts.eq([(1, name), (2, value)]), "{bytes:?}");
+    }
+    if let Some((time, value)) = usual_sample(bytes) {
+        let fields: Vec<_> = Message(bytes).collect::<Result<_, _>>().expect("sound");
+        let [(1, of_value), (2, of_time)] = fields.as_slice() else { panic!("{fields:?}") };
+        assert_eq!(of_value.double().expect("a double").to_bits(), value.to_bits());
+        assert_eq!(of_time.varint().expect("an integer") as i64, time);
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_fast_paths_read_what_the_slow_ones_read(
+        name in "[a-z]{0,3}", value in "[a-z]{0,140}", time: i64, number: f64,
+        at: prop::sample::Index, byte: u8, cut: prop::sample::Index
+    ) {
+        let label = [field(1, name.as_bytes()), field(2, value.as_bytes())].concat();
+        let sample = [fixed64(1, number.to_bits()), integer(2, time as u64)].concat();
+        prop_assert_eq!(usual_label(&label).is_some(), value.len() < 128);
+        prop_assert_eq!(usual_sample(&sample).map(|usual| usual.0), Some(time));
+        for mut bytes in [label, sample] {
+            check_fast_paths(&bytes);
+            let place = at.index(bytes.len());
+            bytes[place] = byte;
+            check_fast_paths(&bytes);
+            bytes.truncate(cut.index(bytes.len() + 1));
+            check_fast_paths(&bytes);
+        }
+    }
+}
