@@ -1,9 +1,12 @@
-//! OTLP: what real exporters sent, cut anywhere, and hostile bytes.
+//! OTLP: what real exporters sent, cut anywhere, every kind of point written by hand (`points.rs`), and hostile bytes.
+
+mod points;
 
 use super::super::testing::{captures, lines};
 use super::*;
 use crate::testing::shared_files;
 use proptest::prelude::*;
+use std::io::Read as _;
 
 fn all_of(body: &[u8]) -> Vec<String> {
     let mut out = Writer::default();
@@ -12,14 +15,23 @@ fn all_of(body: &[u8]) -> Vec<String> {
     lines(&mut out)
 }
 
-/// Gzipped ones are the same messages; HTTP takes that off.
 fn metric_captures() -> Vec<(String, Vec<u8>)> {
-    captures(&["003_http_v1_metrics", "004_http_v1_metrics", "MetricsService_Export"])
+    [http_captures(), captures(&["MetricsService_Export"])].concat()
+}
+
+/// Gzip, in which some came, is taken off before the decoder.
+fn http_captures() -> Vec<(String, Vec<u8>)> {
+    let mut files = captures(&["http_v1_metrics"]);
+    for (_, body) in files.iter_mut().filter(|(_, body)| body.starts_with(&[0x1f, 0x8b])) {
+        let packed = std::mem::take(body);
+        flate2::read::GzDecoder::new(packed.as_slice()).read_to_end(body).expect("gzip");
+    }
+    files
 }
 
 #[test]
 fn what_pythons_exporter_sends_over_http() {
-    for (name, body) in captures(&["003_http_v1_metrics", "004_http_v1_metrics"]) {
+    for (name, body) in http_captures() {
         let all = all_of(&body);
         let has = |start: &str, end: &str| all.iter().any(|l| l.starts_with(start) && l.contains(end));
         assert_eq!(all.len(), 24, "{name}");
