@@ -290,8 +290,9 @@ impl<'a> Intake<'a> {
         }
         let live = &mut *self.live;
         let state = &mut live.registry.get_mut(id).state;
-        if start >= state.last_end {
-            state.last_end = time.max(state.last_end);
+        // An interval without length, as senders without a start time tell them, is new when it is later.
+        if start >= state.last_end && time > state.last_end {
+            state.last_end = time;
             return true;
         }
         let is_again = time <= state.last_end;

@@ -13,7 +13,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::family::{Type, kind_of};
+use super::family::{Type, kind_of, label_name, metric_name};
 use super::labels::NAME;
 use super::received::{Received, Sink};
 use super::samples::Writer;
@@ -152,6 +152,9 @@ fn read_sample(line: &str, format: Format) -> Result<Sample<'_>, &'static str> {
     let mut sample = Sample { name: "", labels: Vec::new(), value: 0.0, time: None };
     let end = line.find(['{', ' ', '\t']).ok_or("no value")?;
     sample.name = &line[..end];
+    if !sample.name.is_empty() && metric_name(sample.name) != sample.name {
+        return Err("bad metric name");
+    }
     let mut rest = line[end..].trim_start();
     if let Some(inner) = rest.strip_prefix('{') {
         rest = read_labels(inner, &mut sample)?;
@@ -172,29 +175,21 @@ fn read_sample(line: &str, format: Format) -> Result<Sample<'_>, &'static str> {
     Ok(sample)
 }
 
-/// Labels up to the brace, and what is behind it. A text without `=` in place of a label is the metric's name, quoted.
+/// Labels up to the brace, and what is behind it. A quoted text without `=` in place of a label is the metric's name.
 fn read_labels<'a>(mut rest: &'a str, sample: &mut Sample<'a>) -> Result<&'a str, &'static str> {
     loop {
         rest = rest.trim_start();
         if let Some(behind) = rest.strip_prefix('}') {
             return Ok(behind);
         }
-        let name;
-        if let Some(quoted) = rest.strip_prefix('"') {
-            let (text, behind) = read_quoted(quoted)?;
-            rest = behind.trim_start();
-            name = text;
-        } else {
-            let end = rest.find(['=', '}', ',']).ok_or("labels without end")?;
-            name = Cow::Borrowed(rest[..end].trim_end());
-            rest = &rest[end..];
-        }
+        let is_quoted = rest.starts_with('"');
+        let name = read_name(&mut rest)?;
         if let Some(behind) = rest.strip_prefix('=') {
             let quoted = behind.trim_start().strip_prefix('"').ok_or("a label's value without quotes")?;
             let (value, behind) = read_quoted(quoted)?;
             sample.labels.push((name, value));
             rest = behind.trim_start();
-        } else if let (Cow::Borrowed(text), "") = (&name, sample.name) {
+        } else if let (Cow::Borrowed(text), "", true) = (&name, sample.name, is_quoted) {
             sample.name = text;
         } else {
             return Err("a label without value");
@@ -205,6 +200,19 @@ fn read_labels<'a>(mut rest: &'a str, sample: &mut Sample<'a>) -> Result<&'a str
             return Err("labels without end");
         }
     }
+}
+
+/// A label's name, in quotes or one of those that need none; leaves what is behind it.
+fn read_name<'a>(rest: &mut &'a str) -> Result<Cow<'a, str>, &'static str> {
+    if let Some(quoted) = rest.strip_prefix('"') {
+        let (name, behind) = read_quoted(quoted)?;
+        *rest = behind.trim_start();
+        return Ok(name);
+    }
+    let end = rest.find(['=', '}', ',']).ok_or("labels without end")?;
+    let name = rest[..end].trim_end();
+    *rest = &rest[end..];
+    if label_name(name, "_") == name { Ok(Cow::Borrowed(name)) } else { Err("bad label name") }
 }
 
 /// The text up to the next quote, and what is behind that.

@@ -7,7 +7,7 @@
 //!   name. All other attributes are labels of `target_info`, once a request and resource (`convert.rs`).
 //! - Sums and histograms that are cumulative are counters, with the series of a classic histogram; delta ones are increases
 //!   over an interval. Exponential histograms become histograms of ours: each bucket's count at its geometric middle.
-//! - A point that says "no recorded value" ends its series.
+//! - A point that says "no recorded value" ends its series; of what is kept in windows, which end by themselves, it is ignored.
 //!
 //! Points are read and written one by one; what is wrong with one refuses that one, by reason. A body that is no OTLP is
 //! refused as a whole: what of it was written by then is the caller's to throw away.
@@ -29,8 +29,8 @@ use std::fmt;
 
 /// Bytes of a protobuf body, decompressed.
 pub const BODY_BYTES_MAX: usize = 32 << 20;
-/// Bytes of a JSON body, decompressed: read whole, it takes some ten times its size.
-pub const JSON_BYTES_MAX: usize = 8 << 20;
+/// Bytes of a JSON body, decompressed: read whole, it takes some ten times its size, of nothing but digits thirty times.
+pub const JSON_BYTES_MAX: usize = 4 << 20;
 /// Buckets of one histogram point; OpenTelemetry's own stay at 160.
 pub const BUCKETS_MAX: usize = 2048;
 

@@ -11,6 +11,7 @@ pub const RECEIVED_BYTES_MAX: usize = 64 << 20;
 pub const HELP_BYTES_MAX: usize = 1024;
 /// Points of an item: with the longest labels and histograms far below what a reader of a batch refuses.
 const POINTS_MAX: usize = 4096;
+const TOO_LARGE: &str = "request too large";
 
 /// What became of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,13 +61,18 @@ impl<'a> Sink<'a> {
         Self { labels: Builder::default(), received: Received::default(), out, bytes_max }
     }
 
-    /// The labels so far are those of a series of this name. Returns false, and counts its points, when they are bad.
+    /// The labels so far are those of a series of this name. Returns false, and counts its points, when they are bad, or when
+    /// the request has become too much: to put labels together can be the most work.
     pub(super) fn series<N: AsRef<str>, V: AsRef<str>>(
         &mut self,
         name: &str,
         labels: impl IntoIterator<Item = (N, V)>,
         points: usize,
     ) -> bool {
+        if self.is_full() {
+            self.received.refuse(TOO_LARGE, points as u64);
+            return false;
+        }
         self.labels.clear();
         let mut pushed = self.labels.push(NAME.as_bytes(), name.as_bytes());
         for (name, value) in labels {
@@ -100,7 +106,7 @@ impl<'a> Sink<'a> {
     /// Writes what is known of a metric.
     pub(super) fn meta(&mut self, name: &str, kind: &str, unit: &str, help: &str) {
         let is_right = super::labels::LABEL_BYTES_MAX >= name.len().max(unit.len()) && !name.is_empty();
-        if is_right && self.out.len_of_all() < self.bytes_max {
+        if is_right && !self.is_full() {
             let end = (0..=HELP_BYTES_MAX.min(help.len())).rev().find(|&at| help.is_char_boundary(at));
             let help = &help[..end.unwrap_or(0)];
             self.out.meta(name, &Meta { kind: kind.into(), unit: unit.into(), help: help.into() });
@@ -108,11 +114,15 @@ impl<'a> Sink<'a> {
         }
     }
 
+    fn is_full(&self) -> bool {
+        self.out.len_of_all() >= self.bytes_max
+    }
+
     fn write<P>(&mut self, points: &[P], write: impl Fn(&mut Writer, super::LabelsRef<'_>, &[P])) {
         let refused = match self.labels.labels() {
             Err(bad) => Some(bad.reason()),
             Ok(_) if points.is_empty() => Some("a series without points"),
-            Ok(_) if self.out.len_of_all() >= self.bytes_max => Some("request too large"),
+            Ok(_) if self.out.len_of_all() >= self.bytes_max => Some(TOO_LARGE),
             Ok(labels) => {
                 for points in points.chunks(POINTS_MAX) {
                     write(self.out, labels, points);

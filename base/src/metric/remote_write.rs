@@ -10,7 +10,7 @@
 //! name's suffix. A series with bad labels is refused and counted, all others are written; a body that is no protobuf is
 //! refused as a whole: what of it was written by then is the caller's to throw away.
 //!
-//! Limits: [`BODY_BYTES_MAX`] decompressed; those of `labels.rs` and `received.rs`.
+//! Limits: [`BODY_BYTES_MAX`] decompressed, [`TYPES_MAX`], [`SERIES_SAMPLES_MAX`]; those of `labels.rs` and `received.rs`.
 
 #[cfg(test)]
 mod tests;
@@ -26,6 +26,12 @@ use std::fmt;
 
 /// A body's bytes when decompressed. Prometheus sends 2,000 samples at a time, some 500 KB.
 pub const BODY_BYTES_MAX: usize = 32 << 20;
+
+/// Metrics of a request whose type is told by its metadata. Prometheus sends 2,000 at a time.
+const TYPES_MAX: usize = 1 << 16;
+/// Samples of one series of a request: one without time and value is two bytes on the wire, so that a body could else take eight
+/// times its size.
+const SERIES_SAMPLES_MAX: usize = 1 << 20;
 
 /// Why a body is refused as a whole.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -108,7 +114,9 @@ fn read_metadata<'a>(body: &'a [u8], sink: &mut Sink<'_>) -> Result<Types<'a>, M
             }
         }
         sink.meta(name, kind.word(), unit, help);
-        types.insert(name, kind);
+        if types.len() < TYPES_MAX {
+            types.insert(name, kind);
+        }
     }
     Ok(types)
 }
@@ -121,17 +129,20 @@ fn read_series(
 ) -> Result<(), Malformed> {
     sink.labels.clear();
     samples.clear();
-    let (mut histograms, mut bad) = (0, None);
+    let (mut histograms, mut beyond, mut bad) = (0, 0, None);
     for field in series {
         match field? {
             (1, label) => bad = bad.or(read_label(label.message()?, sink)?.err()),
+            (2, _) if samples.len() == SERIES_SAMPLES_MAX => beyond += 1,
             (2, sample) => samples.push(read_sample(sample.message()?)?),
             (4, _) => histograms += 1,
             _ => {}
         }
     }
-    if histograms > 0 {
-        sink.received.refuse("native histogram", histograms);
+    for (reason, count) in [("native histogram", histograms), ("too many samples of a series", beyond)] {
+        if count > 0 {
+            sink.received.refuse(reason, count);
+        }
     }
     let refused = bad.map(BadLabels::reason).or(sink.labels.metric().is_empty().then_some("no metric name"));
     match refused {

@@ -28,6 +28,9 @@ use xxhash_rust::xxh3::xxh3_64;
 pub const GAUGE_FLUSHES_MAX: u32 = 360;
 /// Buckets of all histograms of an interval together: 16 MiB.
 const BUCKETS_MAX: usize = 1 << 20;
+/// Buckets of one histogram: the memory behind a new one is moved, so that numbers of all sizes would take ever longer. 128
+/// doublings fit.
+const SERIES_BUCKETS_MAX: usize = 1 << 13;
 /// Texts of all sets of an interval together, eight bytes each.
 const MEMBERS_MAX: usize = 1 << 20;
 /// Names that have an overflow series, beyond the series allowed; more are refused.
@@ -116,7 +119,7 @@ impl Aggregator {
             if sink.series(key.labels.name(), others.chain(added), 1) {
                 write(&mut state, key.time.unwrap_or(now), &mut sink);
             }
-            if key.time.is_none() && state.is_kept() {
+            if key.time.is_none() && state.is_kept_after_flush() {
                 self.overflow_names += usize::from(!key.labels.get(OVERFLOW).is_empty());
                 self.series.insert(key, state);
             }
@@ -179,6 +182,11 @@ impl State {
         }
         // All or nothing: a line is right or refused.
         let numbers = line.numbers()?;
+        if let Self::Histogram(histogram) = self
+            && (room.0 == 0 || histogram.bucket_count() >= SERIES_BUCKETS_MAX)
+        {
+            return Err("too many buckets");
+        }
         for (number, is_change) in &numbers {
             match self {
                 Self::Counter(sum) => *sum += number / line.rate,
@@ -186,11 +194,10 @@ impl State {
                     *value = if *is_change { *value + number } else { *number };
                     *flushes_since_set = 0;
                 }
-                Self::Histogram(_) if room.0 == 0 => return Err("too many buckets"),
                 Self::Histogram(histogram) => {
                     let before = histogram.bucket_count();
                     histogram.record_many(*number, (1.0 / line.rate).round() as u64);
-                    room.0 -= histogram.bucket_count() - before;
+                    room.0 = room.0.saturating_sub(histogram.bucket_count() - before);
                 }
                 Self::Set(_) => {}
             }
@@ -198,8 +205,11 @@ impl State {
         Ok(numbers.len() as u64)
     }
 
-    fn is_kept(&self) -> bool {
-        matches!(self, Self::Gauge { flushes_since_set, .. } if *flushes_since_set <= GAUGE_FLUSHES_MAX)
+    /// Counts the flush, whether or not its value could be written.
+    fn is_kept_after_flush(&mut self) -> bool {
+        let Self::Gauge { flushes_since_set, .. } = self else { return false };
+        *flushes_since_set += 1;
+        *flushes_since_set <= GAUGE_FLUSHES_MAX
     }
 }
 
@@ -210,7 +220,6 @@ fn write(state: &mut State, time: i64, sink: &mut Sink<'_>) {
             if *flushes_since_set == 0 {
                 sink.samples(Kind::Gauge, &[(time, *value)]);
             }
-            *flushes_since_set += 1;
         }
         State::Histogram(histogram) => {
             let value = Value::Histogram(std::mem::take(histogram));

@@ -29,7 +29,7 @@ impl Model {
         let (time, end) = (point.time, (point.time + 9_999) / 10_000 * 10_000);
         if !kind.is_plain() && point.start > 0 {
             let last = self.ends.entry(labels.to_owned()).or_insert(0);
-            if point.start < *last {
+            if point.start < *last || time <= *last {
                 return;
             }
             *last = time.max(*last);

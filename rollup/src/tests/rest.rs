@@ -189,8 +189,11 @@ fn resent_and_odd_points_are_counted_by_reason() {
         &d,
         vec![number(START, START + 5, 1.0), number(0, START, f64::INFINITY)],
     );
+    // OTLP's own example: an interval without length, sent again.
+    let no_length = number(START + 9, START + 9, 1.0);
+    send(&mut rollup, START, Kind::Delta, &d, vec![no_length.clone(), no_length]);
     let counts = rollup.store().status().points;
-    assert_eq!((counts.taken, counts.duplicates, counts.conflicts), (5, 4, 2), "{counts:?}");
+    assert_eq!((counts.taken, counts.duplicates, counts.conflicts), (6, 5, 2), "{counts:?}");
     assert_eq!(
         (counts.too_old, counts.in_future, counts.late, counts.not_finite),
         (2, 2, 1, 1),
@@ -206,21 +209,25 @@ fn what_is_beyond_the_budget_adds_up_in_the_overflow_series() {
     let dir = SimDir::new();
     let config = RollupConfig { series_per_metric_max: 100, ..tiny() };
     let mut rollup = open(&dir, &config);
-    for batch in 0..20 {
-        let of = |host| (Kind::Delta, labels("d", batch * 500 + host), vec![number(0, START, 1.0)]);
-        let gauge = |host| (Kind::Gauge, labels("g", batch * 500 + host), vec![number(0, START, 1.0)]);
-        let record = Record::Samples((0..500).map(of).chain((0..500).map(gauge)).collect());
+    for batch in 0..250 {
+        let of = |host| (Kind::Delta, labels("d", batch * 4000 + host), vec![number(0, START, 1.0)]);
+        let gauge = |host| (Kind::Gauge, labels("g", batch * 40 + host), vec![number(0, START, 1.0)]);
+        let record = Record::Samples((0..4000).map(of).chain((0..40).map(gauge)).collect());
         apply_one(&mut rollup, batch + 1, START, &record).expect("applies");
     }
     let store = rollup.store();
     let status = store.status();
     assert_eq!((status.series, status.series_active), (201, 201));
-    assert_eq!(status.overflows, BTreeMap::from([("d".to_owned(), 9900), ("g".to_owned(), 9900)]));
+    assert_eq!(status.overflows, BTreeMap::from([("d".to_owned(), 999_900), ("g".to_owned(), 9900)]));
     assert_eq!(status.errors.len(), 2, "{:?}", status.errors);
+    assert!(status.head_bytes < 100_000, "{}", status.head_bytes);
     let overflow =
         [named("d"), vec![Matcher { name: OVERFLOW.into(), op: MatchOp::Equal("true".into()) }]].concat();
     let found = shown(&store, &overflow, ALL);
-    assert_eq!(found.values().next().map(|it| it.windows.values().map(|it| it.0).sum::<f64>()), Some(9900.0));
+    assert_eq!(
+        found.values().next().map(|it| it.windows.values().map(|it| it.0).sum::<f64>()),
+        Some(999_900.0)
+    );
     assert_eq!(shown(&store, &named("g"), ALL).len(), 100);
     // After a day without points they are not active any more, and others may be.
     for n in 0..3 {

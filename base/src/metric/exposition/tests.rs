@@ -112,6 +112,11 @@ fn a_bad_line_is_counted_and_the_first_is_told() {
     check("m{a=\"b} 1", "a quote without end");
     check("m{a=b} 1", "a label's value without quotes");
     check("m{a} 1", "a label without value");
+    check("{m} 1", "a label without value");
+    // What a page that is no metrics has: `<h1>Error 5` was a metric.
+    check("<h1>Error 5", "bad metric name");
+    check("5m 1", "bad metric name");
+    check("m{a-b=\"1\"} 1", "bad label name");
     check("{a=\"b\"} 1", "no metric name");
     check("m{a=\"1\",a=\"2\"} 1", "a label twice");
     check("# TYPE m nonsense", "unknown type");

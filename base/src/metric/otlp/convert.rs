@@ -93,6 +93,15 @@ impl<'a> Converter<'a> {
     fn write(&mut self, metric: &Metric<'_>, point: &DataPoint) -> Result<(), &'static str> {
         let is_delta = metric.temporality == Temporality::Delta;
         let counter = if is_delta { Kind::Delta } else { Kind::Counter };
+        let is_in_windows = match metric.shape {
+            Shape::Exponential => true,
+            Shape::Sum | Shape::Histogram => is_delta,
+            _ => false,
+        };
+        if point.is_without_value && is_in_windows {
+            self.sink.received.ignored += 1;
+            return Ok(());
+        }
         let number = if point.is_without_value { Some(STALE) } else { point.number };
         match metric.shape {
             Shape::Gauge => self.number(Kind::Gauge, "", None, point, number.ok_or("a point without value")?),
@@ -116,11 +125,13 @@ impl<'a> Converter<'a> {
         if !has_none && point.counts.len() != point.bounds.len() + 1 {
             return Err("buckets that do not match their bounds");
         }
-        if !point.bounds.is_sorted_by(|a, b| a < b) {
+        if !point.bounds.is_sorted_by(|a, b| a < b) || point.bounds.iter().any(|bound| bound.is_nan()) {
             return Err("bounds that do not ascend");
         }
         let mut below = 0u64;
-        for (bound, count) in point.bounds.iter().zip(&point.counts) {
+        // A sender's own infinite bound would be the series that follows a second time.
+        let finite = point.bounds.iter().zip(&point.counts).filter(|(bound, _)| **bound < f64::INFINITY);
+        for (bound, count) in finite {
             below = below.saturating_add(*count);
             self.number(kind, "_bucket", Some(("le", bound.to_string())), point, below as f64);
         }
@@ -144,12 +155,9 @@ impl<'a> Converter<'a> {
     }
 
     fn exponential(&mut self, kind: Kind, point: &DataPoint) -> Result<(), &'static str> {
-        if point.is_without_value {
-            return Err("a histogram without value");
-        }
-        let value = Value::Histogram(histogram_of(point));
+        let value = Value::Histogram(histogram_of(point).ok_or("buckets out of range")?);
         if self.sink.series(&self.name, point.attributes_and(None), 1) {
-            self.sink.point(kind, Point { start: ms(point.start_ns), time: ms(point.time_ns), value });
+            self.sink.point(kind, Point { start: start_of(kind, point), time: ms(point.time_ns), value });
         }
         Ok(())
     }
@@ -165,7 +173,7 @@ impl<'a> Converter<'a> {
         let number = if point.is_without_value { STALE } else { number };
         let name = format!("{}{suffix}", self.name);
         if self.sink.series(&name, point.attributes_and(label), 1) {
-            self.sink.number(kind, ms(point.start_ns), ms(point.time_ns), number);
+            self.sink.number(kind, start_of(kind, point), ms(point.time_ns), number);
         }
     }
 
@@ -187,12 +195,13 @@ impl<'a> Converter<'a> {
             self.info.clear();
             self.sink.received.refuse(BadLabels::TooMany.reason(), 1);
         }
-        let info = std::mem::take(&mut self.info);
-        let info = self.labels(info);
-        let newest = std::mem::take(&mut self.newest);
+        let (info, newest) = (std::mem::take(&mut self.info), std::mem::take(&mut self.newest));
         // Without identity nothing can be joined with it; without more than identity there is nothing to join.
-        let has_more = info.len() > self.identity.len() + self.promoted.len();
-        if newest > 0 && has_more && !self.identity.is_empty() && self.sink.series("target_info", info, 1) {
+        if newest == 0 || info.is_empty() || self.identity.is_empty() {
+            return;
+        }
+        let info = self.labels(info);
+        if self.sink.series("target_info", info, 1) {
             self.sink.samples(Kind::Gauge, &[(newest, 1.0)]);
         }
     }
@@ -225,9 +234,6 @@ fn check(metric: &Metric<'_>, point: &DataPoint) -> Option<&'static str> {
         Some("neither delta nor cumulative")
     } else if metric.shape == Shape::Sum && metric.temporality == Temporality::Delta && !metric.is_monotonic {
         Some("a delta that is not monotonic")
-    } else if needs_temporality && metric.temporality == Temporality::Delta && point.is_without_value {
-        // A stale mark ends values at times; added to increases it would spoil them.
-        Some("a delta without value")
     } else {
         None
     }
@@ -253,27 +259,37 @@ fn add_missing(labels: &mut Attributes, name: &str, value: &str) {
     }
 }
 
-/// Each bucket's count at its geometric middle; sum, least and greatest as the sender knows them.
-fn histogram_of(point: &DataPoint) -> Histogram {
+/// Each bucket's count at its geometric middle; sum, least and greatest as the sender knows them. `None` when a bucket is beyond
+/// the greatest number, or all counts beyond what a histogram holds: it would tell less than there was.
+fn histogram_of(point: &DataPoint) -> Option<Histogram> {
     let mut histogram = Histogram::default();
+    let mut all = point.zero_count;
     histogram.record_many(0.0, point.zero_count);
     let middle = |offset: i32, at: usize| {
         ((f64::from(offset) + at as f64 + 0.5) * (-f64::from(point.scale)).exp2()).exp2()
     };
     for (sign, buckets) in [(1.0, &point.positive), (-1.0, &point.negative)] {
         for (at, count) in buckets.counts.iter().enumerate().take(BUCKETS_MAX) {
+            all = all.saturating_add(*count);
             histogram.record_many(sign * middle(buckets.offset, at), *count);
         }
     }
     if histogram.count > 0 {
-        histogram.sum = point.sum.unwrap_or(histogram.sum);
-        if let (Some(min), Some(max)) = (point.min, point.max)
+        let finite = |number: Option<f64>| number.filter(|number| number.is_finite());
+        histogram.sum = finite(point.sum).unwrap_or(histogram.sum);
+        if let (Some(min), Some(max)) = (finite(point.min), finite(point.max))
             && min <= max
         {
             (histogram.min, histogram.max) = (min, max);
         }
     }
-    histogram
+    (histogram.count == all).then_some(histogram)
+}
+
+/// Begin of a point's interval. An increase that tells none has none but its time, by which it is known when it is sent again.
+fn start_of(kind: Kind, point: &DataPoint) -> i64 {
+    let is_increase = matches!(kind, Kind::Delta | Kind::Histogram);
+    ms(if is_increase && point.start_ns == 0 { point.time_ns } else { point.start_ns })
 }
 
 fn ms(ns: u64) -> i64 {

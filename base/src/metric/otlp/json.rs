@@ -135,11 +135,12 @@ fn plain(value: &Value) -> Value {
     }
 }
 
-/// A label's value: a text as it is, all else as JSON.
+/// A label's value: a text as it is, a whole number without a fraction, all else as JSON.
 pub(super) fn text(value: Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text,
+        Value::Number(number) if number.is_f64() => number.as_f64().unwrap_or_default().to_string(),
         other => other.to_string(),
     }
 }

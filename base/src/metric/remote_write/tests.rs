@@ -77,6 +77,15 @@ fn series_metadata_and_what_is_refused() {
 }
 
 #[test]
+fn a_series_of_nothing_but_samples_does_not_fill_the_memory() {
+    let name = label(b"__name__", b"m");
+    let body = series(&[name, [0x12, 0].repeat(SERIES_SAMPLES_MAX + 5)]);
+    let received = read(&body, &mut Writer::default()).expect("sound");
+    assert_eq!(received.samples, SERIES_SAMPLES_MAX as u64);
+    assert_eq!(received.refused, [("too many samples of a series", 5)].into());
+}
+
+#[test]
 fn the_stale_mark_keeps_its_bits() {
     let body = series(&[label(b"__name__", b"up"), sample(1, STALE)]);
     let mut out = Writer::default();

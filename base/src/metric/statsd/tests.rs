@@ -1,5 +1,6 @@
 //! StatsD: what clients sent, line by line, and more than there is room for.
 
+use super::super::labels::LABELS_MAX;
 use super::super::testing::{captures, lines};
 use super::*;
 use proptest::prelude::*;
@@ -49,6 +50,31 @@ fn a_gauge_is_told_only_when_set_and_remembered() {
     assert_eq!(flushed(&mut aggregator, 3), [r#"Gauge g{host="h"} 5@3"#]);
     (0..=GAUGE_FLUSHES_MAX).for_each(|_| assert!(flushed(&mut aggregator, 4).is_empty()));
     assert!(aggregator.series.is_empty());
+}
+
+/// One that has as many labels as may be has no room for the host: it was refused at each flush, and kept for good.
+#[test]
+fn a_gauge_that_cannot_be_written_is_forgotten_too() {
+    let mut aggregator = Aggregator::new(10);
+    let tags: Vec<String> = (1..LABELS_MAX).map(|at| format!("t{at}:x")).collect();
+    assert_eq!(aggregator.take(format!("g:7|g|#{}", tags.join(",")).as_bytes()).values, 1);
+    (0..=GAUGE_FLUSHES_MAX).for_each(|_| assert!(flushed(&mut aggregator, 1).is_empty()));
+    assert!(aggregator.series.is_empty());
+}
+
+/// Numbers of all sizes: each new bucket moves those behind it, which took longer and longer.
+#[test]
+fn a_histogram_has_only_so_many_buckets() {
+    let mut aggregator = Aggregator::new(10);
+    let mut refused = 0;
+    for exponent in -300..300 {
+        let line: Vec<String> = (100..200).map(|at| format!("m:{at}e{exponent}|ms")).collect();
+        let taken = aggregator.take(line.join("\n").as_bytes());
+        refused += taken.refused.get("too many buckets").copied().unwrap_or_default();
+        assert_eq!(taken.values + taken.refused.values().sum::<u64>(), 100);
+    }
+    assert!(refused > 0 && aggregator.buckets <= SERIES_BUCKETS_MAX);
+    assert_eq!(aggregator.take(b"other:1|ms").values, 1);
 }
 
 #[test]

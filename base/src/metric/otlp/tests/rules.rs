@@ -68,14 +68,18 @@ fn gauges_and_sums() {
     check(metric("", "", 5, &[point(&number)]), &[], &[("no metric name", 1)]);
 }
 
-/// A stale mark ends values at times; added to increases it would make them NaN for good.
+/// The flag "no recorded value" ends values at times. Windows end by themselves: there the mark was a NaN among increases.
 #[test]
-fn a_delta_without_value_is_refused() {
-    let parts = [integer(8, 1)];
-    let sum = metric("s", "", 7, &[point(&parts), integer(2, DELTA), integer(3, 1)]);
-    let histogram = metric("h", "", 9, &[point(&[integer(10, 1)]), integer(2, DELTA)]);
-    check(sum, &[], &[("a delta without value", 1)]);
-    check(histogram, &[], &[("a delta without value", 1)]);
+fn a_window_without_value_is_ignored() {
+    let windows = |shape: u64, flag: u64, temporality: u64| {
+        let data = [point(&[integer(flag, 1)]), integer(2, temporality), integer(3, 1)];
+        let (received, lines) = read_all(&request(&[], &[metric("m", "", shape, &data)]));
+        assert!(received.refused.is_empty() && lines.len() == 1, "{received:?} {lines:?}");
+        (received.samples, received.ignored)
+    };
+    assert_eq!(windows(7, 8, DELTA), (0, 1));
+    assert_eq!(windows(9, 10, DELTA), (0, 1));
+    assert_eq!(windows(10, 10, CUMULATIVE), (0, 1));
 }
 
 #[test]
@@ -176,7 +180,32 @@ fn exponential_histograms() {
         let extreme = [field(8, &buckets(u64::from(u32::MAX), &[9; 40])), integer(6, scale)];
         read_all(&request(&[], &[histogram(DELTA, &extreme)]));
     }
-    check(histogram(DELTA, &[integer(10, 1)]), &[], &[("a delta without value", 1)]);
+}
+
+/// Numbers beyond the greatest were left out in silence, and what is no number was taken for the sum and the extremes.
+#[test]
+fn exponential_histograms_that_cannot_be_told_are_refused() {
+    let histogram = |parts: &[Vec<u8>]| metric("e", "", 10, &[point(parts), integer(2, DELTA)]);
+    let side = |offset: u64, counts: &[u8]| field(8, &[integer(1, offset), field(2, counts)].concat());
+    // Scale -20 in zigzag; the fifth bucket begins beyond what a float holds.
+    check(histogram(&[integer(6, 39), side(10, &[1])]), &[], &[("buckets out of range", 1)]);
+    let odd = [side(0, &[2]), double(5, f64::NAN), double(12, f64::NEG_INFINITY), double(13, 9.0)];
+    let (received, lines) = read_all(&request(&[], &[histogram(&odd)]));
+    assert_eq!((received.samples, received.refused_total()), (1, 0));
+    assert!(!lines[1].contains("NaN") && !lines[1].contains("inf"), "{lines:?}");
+}
+
+/// It was written as `le="inf"`, beside the `le="+Inf"` that all histograms have.
+#[test]
+fn a_bound_that_is_infinite_is_not_a_bucket_of_its_own() {
+    let bounds = [1.0f64, f64::INFINITY].map(f64::to_bits);
+    let parts = [fixed64(4, 3), packed(6, &[1, 2, 0]), packed(7, &bounds)];
+    let expected = [
+        r#"Counter h_bucket{le="1"} 1@2000"#,
+        r#"Counter h_bucket{le="+Inf"} 3@2000"#,
+        "Counter h_count 3@2000",
+    ];
+    check(metric("h", "", 9, &[point(&parts), integer(2, CUMULATIVE)]), &expected, &[]);
 }
 
 #[test]
@@ -253,4 +282,13 @@ fn json_as_senders_vary_it() {
     for bad in ["", "[]", "{", "7"] {
         assert!(matches!(read_json(bad.as_bytes(), &mut out), Err(BadBody::Json(_))), "{bad}");
     }
+}
+
+/// Without a start a resent increase could not be told from the next one, and counted twice.
+#[test]
+fn an_increase_without_a_start_is_known_by_its_time() {
+    let parts = field(1, &[fixed64(3, SPAN[1]), double(4, 1.0)].concat());
+    let sum = |temporality| metric("s", "", 7, &[parts.clone(), integer(2, temporality), integer(3, 1)]);
+    check(sum(DELTA), &["Delta s_total 1@2000..2000"], &[]);
+    check(sum(CUMULATIVE), &["Counter s_total 1@2000"], &[]);
 }
