@@ -131,11 +131,26 @@ fn damaged_bodies_and_bombs_are_refused() {
         post(&server, "/v1/metrics", "application/json", "identity", b"{\"resourceMetrics\": [").0,
         400
     );
+    // What is no OTLP on OTLP's path of gRPC, and remote write of a version that is not spoken.
+    let grpc = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
+    for body in [&b""[..], b"garbage", b"\0\xff\xff\xff\xff", b"\x01\0\0\0\x02ab"] {
+        assert_eq!(
+            post(&server, grpc, "application/grpc", "identity", body).0,
+            200,
+            "gRPC tells it in its status"
+        );
+    }
+    assert_eq!(counted(&server, "logweir_receive_bad_requests_total{protocol=\"otlp_grpc\"}"), 4);
+    let newer = "application/x-protobuf;proto=io.prometheus.write.v2.Request";
+    assert_eq!(post(&server, "/api/v1/write", newer, "snappy", &packed).0, 415);
     // Queries that would go deep or far.
     let deep = format!("{}1{}", "(".repeat(20_000), ")".repeat(20_000));
-    for query in [deep.as_str(), "sum(", "{__name__=~\".*\"}[100y]", "rate(x)", "\u{0}"] {
+    let wide = format!("{{a=~\"{}\"}}", "(x{0,500}){0,500}");
+    for query in [deep.as_str(), "sum(", "{__name__=~\".*\"}[100y]", "rate(x)", "\u{0}", &wide] {
         let form = format!("query={}", encode(query));
-        post(&server, "/api/v1/query", "application/x-www-form-urlencoded", "identity", form.as_bytes());
+        let (status, _) =
+            post(&server, "/api/v1/query", "application/x-www-form-urlencoded", "identity", form.as_bytes());
+        assert!([400, 422].contains(&status), "{query:.40}: {status}");
         assert!(server.process.exit_code().is_none(), "{query:.40} ended the server");
     }
     assert_eq!(send(&server, &packed), 204);
@@ -164,6 +179,8 @@ fn m02_a_hundred_thousand_label_values_are_bounded_and_counted() {
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.process.pid())).expect("lives");
     let memory = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("linux has it").trim();
     println!("100,000 label values: VmHWM {memory}");
+    let kib: u64 = memory.trim_end_matches(" kB").parse().expect("a number");
+    assert!(kib < 150 << 10, "{memory}: a thousand series of it are kept");
     wait_for("it to be told", || {
         get(server.http, "/api/v1/status").ok().filter(|s| s.contains("metric wild"))
     });
