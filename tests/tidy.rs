@@ -4,16 +4,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// crate -> the crates of ours it may name. The root package may name all.
-const ARROWS: [(&str, &[&str]); 5] = [
+const ARROWS: [(&str, &[&str]); 6] = [
     ("base", &[]),
     ("shipper", &["logweir-base"]),
     ("router", &["logweir-base"]),
     ("indexer", &["logweir-base"]),
     ("rollup", &["logweir-base"]),
+    ("alerter", &["logweir-base", "logweir-rollup"]),
 ];
 /// Words a crate must not contain: what DESIGN calls deliberately absent.
-const ABSENT: [(&str, &[&str]); 3] =
-    [("base", &["tokio"]), ("indexer", &["tokio", "axum", "hyper"]), ("rollup", &["tokio", "axum", "hyper"])];
+const ABSENT: [(&str, &[&str]); 4] = [
+    ("base", &["tokio"]),
+    ("indexer", &["tokio", "axum", "hyper"]),
+    ("rollup", &["tokio", "axum", "hyper"]),
+    ("alerter", &["tokio", "axum", "hyper", "ureq"]),
+];
 const FILE_LINES_MAX: usize = 800;
 const LINE_CHARS_MAX: usize = 180;
 
