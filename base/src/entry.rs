@@ -1,5 +1,6 @@
 //! What a follower sees: journal records in order, each batch decompressed and its records looked at once.
 
+use crate::action::Action;
 use crate::batch::{BatchLine, LineMeta};
 use crate::frame::{Close, Gap, Open, Resource};
 use crate::ids::{ConfigVersion, JournalId, Offset, Position, SourceId};
@@ -45,6 +46,8 @@ pub enum EntryBody {
         /// What to remove.
         query: String,
     },
+    /// What somebody did.
+    Action(Action),
     /// Nothing a follower acts on; its position counts all the same.
     Other,
 }

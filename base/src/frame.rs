@@ -15,6 +15,7 @@ mod packed;
 
 pub use packed::Packed;
 
+use crate::action::Action;
 use crate::batch::{BadBatch, Batch};
 use crate::ids::{ConfigVersion, Epoch, Offset, SourceId};
 use crate::time::Timestamp;
@@ -46,6 +47,7 @@ pub enum Kind {
     Session = 8,
     Snapshot = 9,
     Samples = 10,
+    Action = 11,
     Hello = 32,
     Welcome = 33,
     Refused = 34,
@@ -59,7 +61,7 @@ pub enum Kind {
     Pong = 42,
 }
 
-const KINDS: [Kind; 21] = [
+const KINDS: [Kind; 22] = [
     Kind::Batch,
     Kind::Open,
     Kind::Close,
@@ -70,6 +72,7 @@ const KINDS: [Kind; 21] = [
     Kind::Session,
     Kind::Snapshot,
     Kind::Samples,
+    Kind::Action,
     Kind::Hello,
     Kind::Welcome,
     Kind::Refused,
@@ -255,6 +258,8 @@ pub enum Frame {
     Snapshot(Snapshot),
     /// A batch of samples that came over HTTP; it belongs to no source.
     Samples(Packed),
+    /// What somebody did.
+    Action(Action),
     /// Shipper: who I am.
     Hello(Hello),
     /// Router: you may send.
@@ -408,6 +413,7 @@ impl RawFrame {
             Kind::Close => Frame::Close(json(&body)?),
             Kind::Gap => Frame::Gap(json(&body)?),
             Kind::Snapshot => Frame::Snapshot(json(&body)?),
+            Kind::Action => Frame::Action(json(&body)?),
             Kind::Hello => Frame::Hello(json(&body)?),
             Kind::Samples => Frame::Samples(Packed::decode(&body)?),
             _ => json::<Control>(&body)?.into_frame(self.kind)?,
@@ -434,6 +440,7 @@ impl Frame {
             Self::Session { .. } => Kind::Session,
             Self::Snapshot(_) => Kind::Snapshot,
             Self::Samples(_) => Kind::Samples,
+            Self::Action(_) => Kind::Action,
             Self::Hello(_) => Kind::Hello,
             Self::Welcome { .. } => Kind::Welcome,
             Self::Refused { .. } => Kind::Refused,
@@ -469,6 +476,7 @@ impl Frame {
             Self::Snapshot(snapshot) => put_json(out, snapshot),
             Self::Hello(hello) => put_json(out, hello),
             Self::Samples(packed) => packed.encode(out),
+            Self::Action(action) => put_json(out, action),
             control => put_json(out, &Control::from_frame(control)),
         }
         finish(out, at, self.kind(), &[]);
@@ -671,6 +679,7 @@ mod tests {
             Frame::Session { shipper: "s".into(), epoch: Epoch(3) },
             Frame::Snapshot(Snapshot { sources: vec![known], last: true, ..Snapshot::default() }),
             Frame::Samples(Packed::of(Bytes::from(vec![7; 5000]))),
+            Frame::Action(Action::Reopen { group: "g".into(), by: "me".into() }),
             Frame::Hello(Hello { shipper: "s".into(), boot_id: "b".into(), instance: "i".into() }),
             Frame::Welcome { epoch: Epoch(1), window_bytes: 5 },
             Frame::Refused { reason: "no".into() },

@@ -3,6 +3,7 @@
 //!
 //! Deliberately absent: tokio, HTTP, threads, and any clock but the one in [`time`].
 
+pub mod action;
 pub mod batch;
 pub mod dir;
 pub mod entry;
@@ -19,4 +20,5 @@ pub mod query;
 #[cfg(test)]
 mod testing;
 pub mod time;
+pub mod units;
 pub mod varint;

@@ -51,6 +51,7 @@ impl Decoder {
             Frame::Tick { now } => EntryBody::Tick(now),
             Frame::Config { text, .. } => EntryBody::Config(text),
             Frame::Delete { id, query } => EntryBody::Delete { id, query },
+            Frame::Action(action) => EntryBody::Action(action),
             _ => EntryBody::Other,
         };
         Entry { position: header.position, received: header.received, config: header.config, body }

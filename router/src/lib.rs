@@ -26,9 +26,10 @@ use crate::server::{FRAME_COST_MIN, Server};
 use crate::status::{Count, FatalSender, Tally};
 use bytes::Bytes;
 use crossbeam::channel::{Receiver, Sender, bounded};
+use logweir_base::action::Action;
 use logweir_base::dir::SharedDir;
 use logweir_base::entry::{Follower, FollowerError};
-use logweir_base::frame::Packed;
+use logweir_base::frame::{Frame, Packed};
 use logweir_base::ids::{ConfigVersion, JournalId, Position};
 use logweir_base::time::Clock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -171,8 +172,18 @@ impl Router {
     /// Journals that everything which `query` finds and that came before is to be removed; returns the record's position once
     /// it is durable. `None` when the journal is full or has ended.
     pub fn append_delete(&self, id: String, query: String) -> Option<Position> {
+        self.append(Frame::Delete { id, query })
+    }
+
+    /// Journals what somebody did; returns the record's position once it is durable. `None` when the journal is full or has
+    /// ended.
+    pub fn append_action(&self, action: Action) -> Option<Position> {
+        self.append(Frame::Action(action))
+    }
+
+    fn append(&self, frame: Frame) -> Option<Position> {
         let (done, position) = bounded(1);
-        self.control.send_timeout(Control::Delete { id, query, done }, CONTROL_WAIT).ok()?;
+        self.control.send_timeout(Control::Append { frame, done }, CONTROL_WAIT).ok()?;
         position.recv_timeout(CONTROL_WAIT).ok()
     }
 

@@ -8,14 +8,13 @@ mod load;
 mod metrics;
 mod parts;
 mod reference;
-mod units;
 mod variables;
 
 pub use check::exposed;
 pub use load::{Exposure, Problem, Problems, load};
 pub use metrics::{Metric, Metrics, Scrape, Statsd};
 pub use reference::reference;
-pub use units::{Period, Size};
+pub use logweir_base::units::{Period, Size};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

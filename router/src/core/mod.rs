@@ -85,7 +85,8 @@ pub(crate) enum Request {
 #[derive(Debug)]
 pub(crate) enum Control {
     Config { text: String, done: Sender<ConfigVersion> },
-    Delete { id: String, query: String, done: Sender<Position> },
+    /// A DELETE or an ACTION.
+    Append { frame: Frame, done: Sender<Position> },
     Status(Sender<CoreStatus>),
     Stop,
 }
@@ -152,7 +153,7 @@ struct Group {
     acks: BTreeMap<(ConnId, SourceId), Offset>,
     replies: Vec<(ConnId, Frame)>,
     configs: Vec<(Sender<ConfigVersion>, ConfigVersion)>,
-    deletes: Vec<(Sender<Position>, Position)>,
+    appended: Vec<(Sender<Position>, Position)>,
     samples: Vec<(oneshot::Sender<Position>, Position)>,
 }
 
@@ -208,7 +209,7 @@ impl Core {
             default(timeout) => {}
         }
         // Nothing comes behind a DELETE in its segment, so that no follower has to take more to have it released.
-        if Instant::now() >= *next_tick && self.group.deletes.is_empty() {
+        if Instant::now() >= *next_tick && self.group.appended.is_empty() {
             *next_tick = Instant::now() + TICK;
             self.tick()?;
         }
@@ -310,7 +311,7 @@ impl Core {
             // Whoever asked may have gone; the change counts all the same.
             let _ = done.try_send(*version);
         }
-        for (done, position) in &group.deletes {
+        for (done, position) in &group.appended {
             let _ = done.try_send(*position);
         }
         for (done, position) in group.samples.drain(..) {
@@ -357,11 +358,10 @@ impl Core {
                 self.push(frame, bytes, None, self.links.clock.now());
                 self.group.configs.push((done, version));
             }
-            Control::Delete { id, query, done } => {
-                let frame = Frame::Delete { id, query };
+            Control::Append { frame, done } => {
                 let bytes = frame.encode();
                 self.push(frame, bytes, None, self.links.clock.now());
-                self.group.deletes.push((done, self.last_of_group()));
+                self.group.appended.push((done, self.last_of_group()));
             }
             Control::Status(done) => {
                 let _ = done.try_send(self.status());
@@ -398,7 +398,7 @@ impl Core {
                 Flow::On
             }
             // Dropping `done` tells the asker that the change was not taken.
-            Ok(Control::Config { .. } | Control::Delete { .. }) | Err(_) => Flow::On,
+            Ok(Control::Config { .. } | Control::Append { .. }) | Err(_) => Flow::On,
         }
     }
 

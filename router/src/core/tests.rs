@@ -395,7 +395,7 @@ fn a_delete_is_released_with_the_next_tick() {
     rig.send(1, lines(epoch, 0, &["one\n"]));
     assert!(rig.feed.register("f", crate::feed::Pace::Acks, Position(0)));
     let (done, position) = crossbeam::channel::bounded(1);
-    rig.core.control(Control::Delete { id: "d".into(), query: "one".into(), done });
+    rig.core.control(Control::Append { frame: Frame::Delete { id: "d".into(), query: "one".into() }, done });
     assert!(position.try_recv().is_err(), "not durable yet");
     rig.core.commit().expect("syncs");
     let position = position.try_recv().expect("durable");

@@ -1,6 +1,6 @@
 //! Values as people write them: sizes with a unit, and spans of time.
 
-use logweir_base::time::parse_duration;
+use crate::time::parse_duration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
