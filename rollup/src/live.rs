@@ -102,7 +102,7 @@ impl Live {
     /// The id that a series of a block has, and what the block knows of it taken over.
     pub(crate) fn id_in_block(&mut self, known: &Known<LabelsRef<'_>>, row: InBlock) -> u32 {
         let registry = &mut self.registry;
-        let found = registry.find(known.form, known.labels);
+        let found = registry.find(known.form, known.labels.bytes());
         let id = found
             .unwrap_or_else(|| registry.add(known.form, known.kind, known.labels.to_owned(), known.source));
         let series = registry.get_mut(id);

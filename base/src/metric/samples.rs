@@ -243,13 +243,13 @@ impl From<BadLabels> for BadSamples {
 
 /// One item of a batch.
 #[derive(Debug)]
-pub enum Item<'a> {
+pub enum Item<'a, L = LabelsRef<'a>> {
     /// Points of a series.
     Series {
         /// What they are.
         kind: Kind,
         /// Whose.
-        labels: LabelsRef<'a>,
+        labels: L,
         /// The points.
         points: Points<'a>,
     },
@@ -268,24 +268,59 @@ pub enum Item<'a> {
 
 /// Reads a batch; ends after the first fault.
 #[derive(Debug)]
-pub struct Reader<'a> {
+pub struct Reader<'a>(Unchecked<'a>);
+
+/// As [`Reader`], with the bytes of labels as they are: for a reader that has most series' labels already, and so need check only
+/// those that it has not.
+#[derive(Debug)]
+pub struct Unchecked<'a> {
     rest: &'a [u8],
     fault: Option<BadSamples>,
 }
 
 /// The items of a batch.
 pub fn read(bytes: &[u8]) -> Reader<'_> {
+    Reader(read_unchecked(bytes))
+}
+
+/// The items of a batch, labels not looked at.
+pub fn read_unchecked(bytes: &[u8]) -> Unchecked<'_> {
     match bytes.split_first() {
         Some((&SAMPLES_VERSION, rest)) if bytes.len() <= 2 * SAMPLES_BYTES_MAX => {
-            Reader { rest, fault: None }
+            Unchecked { rest, fault: None }
         }
-        Some((&SAMPLES_VERSION, _)) => Reader { rest: &[], fault: Some(BadSamples("longer than allowed")) },
-        _ => Reader { rest: &[], fault: Some(BadSamples("written by a newer logweir")) },
+        Some((&SAMPLES_VERSION, _)) => {
+            Unchecked { rest: &[], fault: Some(BadSamples("longer than allowed")) }
+        }
+        _ => Unchecked { rest: &[], fault: Some(BadSamples("written by a newer logweir")) },
     }
 }
 
 impl<'a> Iterator for Reader<'a> {
     type Item = Result<Item<'a>, BadSamples>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let checked = self.0.next()?.and_then(Item::check);
+        if checked.is_err() {
+            self.0.rest = &[];
+        }
+        Some(checked)
+    }
+}
+
+impl<'a> Item<'a, &'a [u8]> {
+    fn check(self) -> Result<Item<'a>, BadSamples> {
+        Ok(match self {
+            Self::Series { kind, labels, points } => {
+                Item::Series { kind, labels: LabelsRef::check(labels)?, points }
+            }
+            Self::Meta { name, kind, unit, help } => Item::Meta { name, kind, unit, help },
+        })
+    }
+}
+
+impl<'a> Iterator for Unchecked<'a> {
+    type Item = Result<Item<'a, &'a [u8]>, BadSamples>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(fault) = self.fault.take() {
@@ -357,7 +392,7 @@ impl Points<'_> {
     }
 }
 
-fn take_item<'a>(rest: &mut &'a [u8]) -> Result<Item<'a>, BadSamples> {
+fn take_item<'a>(rest: &mut &'a [u8]) -> Result<Item<'a, &'a [u8]>, BadSamples> {
     let (&kind, after) = rest.split_first().ok_or(BadSamples("cut short"))?;
     *rest = after;
     let mut body = take_bytes(rest)?;
@@ -366,7 +401,7 @@ fn take_item<'a>(rest: &mut &'a [u8]) -> Result<Item<'a>, BadSamples> {
         return Ok(Item::Meta { name: text()?, kind: text()?, unit: text()?, help: text()? });
     }
     let kind = *Kind::ALL.get(usize::from(kind)).ok_or(BadSamples("unknown kind"))?;
-    let labels = LabelsRef::check(take_bytes(&mut body)?)?;
+    let labels = take_bytes(&mut body)?;
     let left = varint::take(&mut body).ok_or(BadSamples("cut short"))?;
     Ok(Item::Series { kind, labels, points: Points { kind, rest: body, left, before: 0 } })
 }
