@@ -165,6 +165,11 @@ impl Writer {
         self.out.extend_from_slice(&self.item);
     }
 
+    /// Makes room for so many bytes, as far as a batch may have them: so that it need not be copied as it grows.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.out.reserve(bytes.min(SAMPLES_BYTES_MAX.saturating_sub(self.out.len())));
+    }
+
     /// Bytes so far.
     pub fn len(&self) -> usize {
         self.out.len()
