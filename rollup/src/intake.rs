@@ -180,6 +180,7 @@ impl<'a> Intake<'a> {
     }
 
     /// An error when the labels are none or the points are cut short.
+    #[inline]
     fn take_series(&mut self, kind: Kind, labels: &[u8], points: Points<'_>) -> Result<(), BadSamples> {
         let form = Form::of(kind);
         match self.live.registry.find(form, labels) {
@@ -189,7 +190,18 @@ impl<'a> Intake<'a> {
         }
     }
 
+    #[inline]
     fn take_known(&mut self, id: u32, kind: Kind, points: Points<'_>) -> Result<(), BadSamples> {
+        if kind.is_plain() {
+            for sample in points.samples() {
+                let (time, value) = sample?;
+                if self.is_in_time(time) {
+                    self.live.registry.get_mut(id).learn(kind);
+                    self.take_sample(id, time, value);
+                }
+            }
+            return Ok(());
+        }
         for point in points {
             let point = point?;
             if self.is_in_time(point.time) {
@@ -201,6 +213,7 @@ impl<'a> Intake<'a> {
     }
 
     /// Of a series that is new, or has been away.
+    #[cold]
     fn take_new(
         &mut self,
         form: Form,

@@ -327,6 +327,7 @@ impl<'a> Item<'a, &'a [u8]> {
 impl<'a> Iterator for Unchecked<'a> {
     type Item = Result<Item<'a, &'a [u8]>, BadSamples>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(fault) = self.fault.take() {
             return Some(Err(fault));
@@ -365,7 +366,21 @@ impl Iterator for Points<'_> {
     }
 }
 
-impl Points<'_> {
+impl<'a> Points<'a> {
+    /// Times and values of a plain kind. A point has room for a histogram, and to move it about costs more than to read it.
+    #[inline]
+    pub fn samples(mut self) -> impl Iterator<Item = Result<(i64, f64), BadSamples>> + use<'a> {
+        debug_assert!(self.kind.is_plain());
+        std::iter::from_fn(move || {
+            self.left = self.left.checked_sub(1)?;
+            let sample = self.take_time().zip(self.take_number()).ok_or(BadSamples("points cut short"));
+            if sample.is_err() {
+                self.left = 0;
+            }
+            Some(sample)
+        })
+    }
+
     /// How many are left, at most.
     pub fn count_max(&self) -> usize {
         // Every point is at least two bytes.
@@ -374,8 +389,7 @@ impl Points<'_> {
 
     #[inline]
     fn take_point(&mut self) -> Option<Point> {
-        let time = self.before.wrapping_add(varint::unzigzag(varint::take(&mut self.rest)?));
-        self.before = time;
+        let time = self.take_time()?;
         let mut start = 0;
         if !self.kind.is_plain() {
             let back = varint::take(&mut self.rest)?;
@@ -389,14 +403,26 @@ impl Points<'_> {
             self.rest = rest;
             Value::Histogram(Histogram::decode(&mut bytes).filter(|_| bytes.is_empty())?)
         } else {
-            let (bytes, rest) = self.rest.split_first_chunk::<8>()?;
-            self.rest = rest;
-            Value::Number(f64::from_le_bytes(*bytes))
+            Value::Number(self.take_number()?)
         };
         Some(Point { start, time, value })
     }
+
+    #[inline]
+    fn take_time(&mut self) -> Option<i64> {
+        self.before = self.before.wrapping_add(varint::unzigzag(varint::take(&mut self.rest)?));
+        Some(self.before)
+    }
+
+    #[inline]
+    fn take_number(&mut self) -> Option<f64> {
+        let (bytes, rest) = self.rest.split_first_chunk::<8>()?;
+        self.rest = rest;
+        Some(f64::from_le_bytes(*bytes))
+    }
 }
 
+#[inline]
 fn take_item<'a>(rest: &mut &'a [u8]) -> Result<Item<'a, &'a [u8]>, BadSamples> {
     let (&kind, after) = rest.split_first().ok_or(BadSamples("cut short"))?;
     *rest = after;
@@ -411,6 +437,7 @@ fn take_item<'a>(rest: &mut &'a [u8]) -> Result<Item<'a, &'a [u8]>, BadSamples> 
     Ok(Item::Series { kind, labels, points: Points { kind, rest: body, left, before: 0 } })
 }
 
+#[inline]
 fn take_bytes<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], BadSamples> {
     let len = varint::take(rest).and_then(|len| usize::try_from(len).ok());
     let (bytes, more) = len.and_then(|len| rest.split_at_checked(len)).ok_or(BadSamples("cut short"))?;
