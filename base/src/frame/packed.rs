@@ -127,5 +127,8 @@ mod tests {
         let bomb = zstd::bulk::compress(&vec![0; 64 << 20], 1).expect("compresses");
         let packed = Packed { is_zstd: true, len: 1000, payload: bomb.into() };
         assert!(packed.unpack().is_err());
+        // Nor does it stand in the way of the next one.
+        let sound = Packed::of(Bytes::from(vec![7; 5000]));
+        assert_eq!(sound.unpack(), Ok(Bytes::from(vec![7; 5000])));
     }
 }

@@ -23,3 +23,21 @@ impl Packer {
         self.pack(bytes, level).ok().filter(|packed| packed.len() < bytes.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// What was packed before, and at which level, makes no difference.
+        #[test]
+        fn one_context_packs_as_new_ones(all in prop::collection::vec((prop::collection::vec(0u8..4, 0..300), 1i32..4), 1..6)) {
+            let mut packer = Packer::default();
+            for (bytes, level) in &all {
+                let expected = zstd::bulk::compress(bytes, *level).expect("packs");
+                prop_assert_eq!(packer.pack(bytes, *level).expect("packs"), expected);
+            }
+        }
+    }
+}
