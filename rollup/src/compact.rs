@@ -13,6 +13,7 @@ use crate::manifest::file_name;
 use crate::store::Shared;
 use crate::window;
 use logweir_base::ids::Position;
+use logweir_base::metric::LabelsRef;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::sync::Arc;
@@ -162,20 +163,19 @@ struct Merge<'a> {
 impl<'a> Merge<'a> {
     fn new(shared: &'a Shared, job: &'a Job, to: Level) -> Result<Self, Failure> {
         let from = job.blocks[0].info.level;
-        let mut all: HashMap<u32, Known> = HashMap::new();
+        let (mut all, mut places): (Vec<(u32, Known)>, HashMap<u32, usize>) = Default::default();
         for block in &job.blocks {
-            for (&id, known) in block.ids.iter().zip(block.series().map_err(|e| of_block(block, e))?) {
-                match all.get_mut(&id) {
-                    Some(there) if there.state_of > known.state_of => {}
-                    Some(there) => *there = known,
-                    None => {
-                        all.insert(id, known);
-                    }
+            let found = |id, known: &Known<LabelsRef<'_>>| match places.get(&id) {
+                Some(&place) => all[place].1.learn(known),
+                None => {
+                    places.insert(id, all.len());
+                    all.push((id, known.to_owned()));
                 }
-            }
+            };
+            block.series(found).map_err(|e| of_block(block, e))?;
         }
-        let mut all: Vec<_> = all.into_iter().collect();
-        all.sort_unstable_by(|a, b| a.1.key().cmp(&b.1.key()));
+        // Each block's are sorted, and most series are in the first.
+        all.sort_by(|a, b| a.1.key().cmp(&b.1.key()));
         let (ids, known): (Vec<_>, Vec<_>) = all.into_iter().unzip();
         let before = vec![None; ids.len()];
         let mut merge = Self { shared, blocks: &job.blocks, from, to, known, ids, before, counts: (0, 0) };

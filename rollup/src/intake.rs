@@ -12,7 +12,7 @@ use crate::select::WindowsOf;
 use crate::series::{Cumulative, Form, Head, metric_of};
 use crate::window::{Row, end_of, since};
 use logweir_base::ids::SourceId;
-use logweir_base::metric::samples::{Item, Point, Points, Value, read};
+use logweir_base::metric::samples::{BadSamples, Item, Point, Points, Value, read_unchecked};
 use logweir_base::metric::{Histogram, Kind, LabelsRef, Meta};
 use logweir_base::time::Timestamp;
 use std::collections::btree_map::Entry;
@@ -94,10 +94,10 @@ impl<'a> Intake<'a> {
 
     /// Takes a batch as `logweir_base::metric::samples` encodes it. What cannot be read is counted.
     pub fn take_samples(&mut self, bytes: &[u8]) {
-        for item in read(bytes) {
+        for item in read_unchecked(bytes) {
             match item {
                 Ok(Item::Series { kind, labels, points }) => {
-                    if !self.take_series(kind, labels, points) {
+                    if self.take_series(kind, labels, points).is_err() {
                         self.live.counters.points.bad_batches += 1;
                         return;
                     }
@@ -179,12 +179,51 @@ impl<'a> Intake<'a> {
         true
     }
 
-    /// False when the points are cut short.
-    fn take_series(&mut self, kind: Kind, labels: LabelsRef<'_>, points: Points<'_>) -> bool {
+    /// An error when the labels are none or the points are cut short.
+    #[inline]
+    fn take_series(&mut self, kind: Kind, labels: &[u8], points: Points<'_>) -> Result<(), BadSamples> {
         let form = Form::of(kind);
+        match self.live.registry.find(form, labels) {
+            // Fast path: bytes that are equal to labels are labels.
+            Some(id) if self.live.registry.get(id).is_active => self.take_known(id, kind, points),
+            _ => self.take_new(form, kind, LabelsRef::check(labels)?, points),
+        }
+    }
+
+    #[inline]
+    fn take_known(&mut self, id: u32, kind: Kind, points: Points<'_>) -> Result<(), BadSamples> {
+        if kind.is_plain() {
+            for sample in points.samples() {
+                let (time, value) = sample?;
+                if self.is_in_time(time) {
+                    self.live.registry.get_mut(id).learn(kind);
+                    self.take_sample(id, time, value);
+                }
+            }
+            return Ok(());
+        }
+        for point in points {
+            let point = point?;
+            if self.is_in_time(point.time) {
+                self.live.registry.get_mut(id).learn(kind);
+                self.take_point(id, kind, point);
+            }
+        }
+        Ok(())
+    }
+
+    /// Of a series that is new, or has been away.
+    #[cold]
+    fn take_new(
+        &mut self,
+        form: Form,
+        kind: Kind,
+        labels: LabelsRef<'_>,
+        points: Points<'_>,
+    ) -> Result<(), BadSamples> {
         let mut place = None;
         for point in points {
-            let Ok(point) = point else { return false };
+            let point = point?;
             if !self.is_in_time(point.time) {
                 continue;
             }
@@ -197,7 +236,7 @@ impl<'a> Intake<'a> {
                 Place::Refused => self.count_overflow(labels, 1),
             }
         }
-        true
+        Ok(())
     }
 
     #[inline]
@@ -208,23 +247,14 @@ impl<'a> Intake<'a> {
         time > self.oldest && time <= self.newest
     }
 
-    #[inline]
     fn place(&mut self, form: Form, kind: Kind, labels: LabelsRef<'_>) -> Place {
-        // Fast path: it is known and active.
-        if let Some(id) = self.live.registry.find(form, labels) {
+        if let Some(id) = self.live.registry.find(form, labels.bytes()) {
             let series = self.live.registry.get_mut(id);
             if series.is_active {
-                if series.kind != kind && kind != Kind::Unknown {
-                    series.kind = kind;
-                }
+                series.learn(kind);
                 return Place::Series(id);
             }
         }
-        self.place_new(form, kind, labels)
-    }
-
-    /// Slow path: it is new, or has been away.
-    fn place_new(&mut self, form: Form, kind: Kind, labels: LabelsRef<'_>) -> Place {
         let metric = metric_of(labels);
         if self.live.budget.admits(self.config, metric, self.source) {
             return Place::Series(self.activate(form, kind, labels));
@@ -233,14 +263,14 @@ impl<'a> Intake<'a> {
             return Place::Refused;
         }
         let overflow = self.live.budget.overflow_labels(metric);
-        let known = self.live.registry.find(form, overflow.view());
+        let known = self.live.registry.find(form, overflow.view().bytes());
         let active = known.filter(|&id| self.live.registry.get(id).is_active);
         Place::Overflow(active.unwrap_or_else(|| self.activate(form, kind, overflow.view())))
     }
 
     fn activate(&mut self, form: Form, kind: Kind, labels: LabelsRef<'_>) -> u32 {
         let (live, source) = (&mut *self.live, self.source);
-        let known = live.registry.find(form, labels);
+        let known = live.registry.find(form, labels.bytes());
         let id = known.unwrap_or_else(|| live.registry.add(form, kind, labels.to_owned(), source));
         let series = live.registry.get_mut(id);
         (series.is_active, series.source) = (true, source);

@@ -15,7 +15,7 @@ use crate::status::Counters;
 use logweir_base::ids::Position;
 use logweir_base::metric::{LabelsRef, Meta};
 use logweir_base::time::Timestamp;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -63,8 +63,8 @@ pub(crate) struct Frozen {
     /// Those in force there.
     pub(crate) rules: Option<InForce>,
     pub(crate) series: Vec<FrozenSeries>,
-    /// By id: place among them.
-    pub(crate) places: HashMap<u32, usize>,
+    /// By id: place among them, or [`NOWHERE`].
+    places: Vec<u32>,
     pub(crate) metrics: BTreeMap<String, Meta>,
     pub(crate) bytes: usize,
 }
@@ -74,6 +74,16 @@ pub(crate) struct FrozenSeries {
     pub(crate) id: u32,
     pub(crate) known: Known,
     pub(crate) points: Points,
+}
+
+/// Of a series that has nothing there.
+const NOWHERE: u32 = u32::MAX;
+
+impl Frozen {
+    /// The place of a series that is among them.
+    pub(crate) fn place_of(&self, id: u32) -> Option<usize> {
+        self.places.get(id as usize).copied().filter(|&place| place != NOWHERE).map(|place| place as usize)
+    }
 }
 
 impl Live {
@@ -90,7 +100,8 @@ impl Live {
                 Known { labels, form: it.form, kind: it.kind, source: it.source, state, state_of: to };
             series.push(FrozenSeries { id, known, points });
         }
-        let places = series.iter().enumerate().map(|(place, it)| (it.id, place)).collect();
+        let mut places = vec![NOWHERE; self.registry.places()];
+        series.iter().zip(0..).for_each(|(it, place)| places[it.id as usize] = place);
         let metrics = std::mem::take(&mut self.new_metrics);
         let bytes = std::mem::take(&mut self.head_bytes);
         (self.journal_bytes, self.head_since) = (0, None);
@@ -102,7 +113,7 @@ impl Live {
     /// The id that a series of a block has, and what the block knows of it taken over.
     pub(crate) fn id_in_block(&mut self, known: &Known<LabelsRef<'_>>, row: InBlock) -> u32 {
         let registry = &mut self.registry;
-        let found = registry.find(known.form, known.labels);
+        let found = registry.find(known.form, known.labels.bytes());
         let id = found
             .unwrap_or_else(|| registry.add(known.form, known.kind, known.labels.to_owned(), known.source));
         let series = registry.get_mut(id);

@@ -141,7 +141,7 @@ fn snapshot(live: &Live, matchers: &[Matcher], span: Span) -> Snapshot {
 
 impl Frozen {
     fn series_of(&self, id: u32) -> Option<&crate::live::FrozenSeries> {
-        self.places.get(&id).map(|&place| &self.series[place])
+        self.place_of(id).map(|place| &self.series[place])
     }
 }
 

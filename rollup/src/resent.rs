@@ -26,7 +26,14 @@ impl Resent {
     /// Looks for the frozen samples in files.
     pub(crate) fn find(frozen: &Frozen, blocks: &[Arc<Block>]) -> Self {
         let mut resent = Self::default();
-        for block in blocks.iter().filter(|block| block.info.level == Level::Samples) {
+        let first_of = |points: &Points| match points {
+            Points::Samples(times, _) => times.first().copied(),
+            Points::Rows(_) => None,
+        };
+        let first = frozen.series.iter().filter_map(|it| first_of(&it.points)).min().unwrap_or(i64::MAX);
+        // Most blocks end before all of it.
+        let may_have = |block: &&Arc<Block>| block.info.level == Level::Samples && block.info.last >= first;
+        for block in blocks.iter().filter(may_have) {
             let _ = resent.find_in(frozen, block);
         }
         resent
@@ -50,7 +57,7 @@ impl Resent {
         let mut places = vec![None; block.ids.len()];
         let (mut first, mut last) = (i64::MAX, i64::MIN);
         for (at, (id, row)) in block.ids.iter().zip(&block.rows).enumerate() {
-            let place = frozen.places.get(id).copied();
+            let place = frozen.place_of(*id);
             if let Some(place) =
                 place.filter(|&place| samples(place).0.first().is_some_and(|&it| it <= row.last))
             {

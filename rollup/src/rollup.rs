@@ -116,12 +116,13 @@ impl Rollup {
         let (after, next) = (self.manifest.known().position.unwrap_or_default(), self.next_file);
         let known = shared.live().blocks.clone();
         let resent = &Resent::find(frozen, &known);
-        drop(known);
-        let flush = Flush { dir: shared.dir.as_ref(), journal: shared.journal, after, next, resent };
+        let (dir, journal) = (shared.dir.as_ref(), shared.journal);
+        let flush = Flush { dir, journal, after, next, resent, known: &known };
         let mut blocks = Vec::new();
         for (made, ids) in flush::write(frozen, &flush)? {
             blocks.push(Arc::new(Block::made(shared.dir.clone(), made, ids)));
         }
+        drop(known);
         self.next_file += blocks.len() as u64;
         self.commit_blocks(blocks, &[], Some(frozen))?;
         let counters = &mut shared.live().counters;

@@ -105,6 +105,16 @@ pub(crate) struct Series {
     pub(crate) state_of: Position,
 }
 
+impl Series {
+    /// What its sender says it is; one that says nothing changes nothing.
+    #[inline]
+    pub(crate) fn learn(&mut self, kind: Kind) {
+        if kind != Kind::Unknown {
+            self.kind = kind;
+        }
+    }
+}
+
 /// All series.
 #[derive(Default)]
 pub(crate) struct Registry {
@@ -125,15 +135,14 @@ fn hash_of_pair(name: &str, value: &str) -> u64 {
 }
 
 impl Registry {
-    /// The id of a series that is known.
+    /// The id of a series that is known, by the bytes of its labels.
     #[inline]
-    pub(crate) fn find(&self, form: Form, labels: LabelsRef<'_>) -> Option<u32> {
-        let bytes = labels.bytes();
+    pub(crate) fn find(&self, form: Form, labels: &[u8]) -> Option<u32> {
         let is_it = |&id: &u32| {
             let series = self.all[id as usize].as_ref();
-            series.is_some_and(|it| it.form == form && it.labels.view().bytes() == bytes)
+            series.is_some_and(|it| it.form == form && it.labels.view().bytes() == labels)
         };
-        self.by_labels.find(hash_of(form, bytes), is_it).copied()
+        self.by_labels.find(hash_of(form, labels), is_it).copied()
     }
 
     /// Adds a series that is not known yet.

@@ -9,12 +9,22 @@
 
 use super::BadFrame;
 use bytes::Bytes;
+use std::cell::RefCell;
+use zstd::bulk::{Compressor, Decompressor};
 
 /// Decompressed: what two batches of samples may have.
 pub const PACKED_BYTES_MAX: usize = 2 << 20;
 const HEADER_BYTES: usize = 8;
 /// Shorter ones stay as they are: a compressed frame of so little gains nothing.
 const COMPRESS_FROM: usize = 512;
+/// zstd's fast levels are below zero. The journal has a batch for minutes, and it is packed while its sender waits.
+const LEVEL: i32 = -1;
+
+thread_local! {
+    /// A thread keeps its own, of at most some 2 MiB: to make one costs as much as to pack a batch.
+    static PACKER: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+    static UNPACKER: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+}
 
 /// Bytes and how they are kept.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,7 +42,7 @@ impl Packed {
     pub fn of(bytes: Bytes) -> Self {
         assert!(bytes.len() <= PACKED_BYTES_MAX, "whoever makes samples keeps to their limit");
         let len = u32::try_from(bytes.len()).expect("at most 2 MiB");
-        let packed = (bytes.len() >= COMPRESS_FROM).then(|| zstd::bulk::compress(&bytes, 1).ok()).flatten();
+        let packed = (bytes.len() >= COMPRESS_FROM).then(|| compress(&bytes)).flatten();
         match packed.filter(|packed| packed.len() < bytes.len()) {
             Some(packed) => Self { is_zstd: true, len, payload: packed.into() },
             None => Self { is_zstd: false, len, payload: bytes },
@@ -44,8 +54,8 @@ impl Packed {
         if !self.is_zstd {
             return Ok(self.payload.clone());
         }
-        let bytes = zstd::bulk::decompress(&self.payload, self.len as usize);
-        let whole = bytes.ok().filter(|bytes| bytes.len() == self.len as usize);
+        let bytes = decompress(&self.payload, self.len as usize);
+        let whole = bytes.filter(|bytes| bytes.len() == self.len as usize);
         whole.map(Bytes::from).ok_or_else(|| bad("does not decompress to its length"))
     }
 
@@ -67,6 +77,24 @@ impl Packed {
         }
         Ok(Self { is_zstd: head[0] == 1, len, payload })
     }
+}
+
+fn compress(bytes: &[u8]) -> Option<Vec<u8>> {
+    PACKER.with_borrow_mut(|packer| {
+        if packer.is_none() {
+            *packer = Some(Compressor::new(LEVEL).ok()?);
+        }
+        packer.as_mut()?.compress(bytes).ok()
+    })
+}
+
+fn decompress(packed: &[u8], len: usize) -> Option<Vec<u8>> {
+    UNPACKER.with_borrow_mut(|unpacker| {
+        if unpacker.is_none() {
+            *unpacker = Some(Decompressor::new().ok()?);
+        }
+        unpacker.as_mut()?.decompress(packed, len).ok()
+    })
 }
 
 fn bad(why: &str) -> BadFrame {
@@ -99,5 +127,8 @@ mod tests {
         let bomb = zstd::bulk::compress(&vec![0; 64 << 20], 1).expect("compresses");
         let packed = Packed { is_zstd: true, len: 1000, payload: bomb.into() };
         assert!(packed.unpack().is_err());
+        // Nor does it stand in the way of the next one.
+        let sound = Packed::of(Bytes::from(vec![7; 5000]));
+        assert_eq!(sound.unpack(), Ok(Bytes::from(vec![7; 5000])));
     }
 }

@@ -8,7 +8,7 @@
 
 mod builder;
 
-pub use builder::Builder;
+pub use builder::{Builder, Mark};
 
 use crate::varint;
 use std::cmp::Ordering;

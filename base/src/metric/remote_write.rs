@@ -16,10 +16,10 @@
 mod tests;
 
 use super::family::{Type, kind_of};
-use super::labels::BadLabels;
+use super::labels::{BadLabels, Builder, LABELS_MAX, Mark};
 use super::protobuf::{Malformed, Message};
 use super::received::{Received, Sink};
-use super::samples::Writer;
+use super::samples::{Kind, Writer};
 use crate::varint;
 use std::collections::HashMap;
 use std::fmt;
@@ -80,12 +80,13 @@ pub fn read(body: &[u8], out: &mut Writer) -> Result<Received, BadBody> {
     if body.len() > BODY_BYTES_MAX {
         return Err(BadBody::TooLarge);
     }
+    // Samples take about as much as they did there.
+    out.reserve(body.len());
     let mut sink = Sink::new(out);
-    let types = read_metadata(body, &mut sink)?;
-    let mut samples = Vec::new();
+    let mut request = Request::of(read_metadata(body, &mut sink)?);
     for field in Message(body) {
         if let (1, series) = field? {
-            read_series(series.message()?, &types, &mut samples, &mut sink)?;
+            request.read_series(series.message()?, &mut sink)?;
         }
     }
     Ok(sink.received)
@@ -121,40 +122,97 @@ fn read_metadata<'a>(body: &'a [u8], sink: &mut Sink<'_>) -> Result<Types<'a>, M
     Ok(types)
 }
 
-fn read_series(
-    series: Message<'_>,
-    types: &Types<'_>,
-    samples: &mut Vec<(i64, f64)>,
-    sink: &mut Sink<'_>,
-) -> Result<(), Malformed> {
-    sink.labels.clear();
-    samples.clear();
-    let (mut histograms, mut beyond, mut bad) = (0, 0, None);
-    for field in series {
-        match field? {
-            (1, label) => bad = bad.or(read_label(label.message()?, sink)?.err()),
-            (2, _) if samples.len() == SERIES_SAMPLES_MAX => beyond += 1,
-            (2, sample) => samples.push(read_sample(sample.message()?)?),
-            (4, _) => histograms += 1,
-            _ => {}
+/// A request that is being read, with what of a series the next one can use again: senders go through the series of a metric, and
+/// so most begin with the labels that the one before began with.
+struct Request<'a> {
+    types: Types<'a>,
+    /// Of the series in hand.
+    samples: Vec<(i64, f64)>,
+    /// The series before, as it came,
+    before: &'a [u8],
+    /// and after its first labels each where in it that was, and how far labels were made. At most [`LABELS_MAX`].
+    marks: Vec<(usize, Mark)>,
+    /// The metric before, and what its series are.
+    metric: String,
+    kind: Kind,
+}
+
+impl<'a> Request<'a> {
+    fn of(types: Types<'a>) -> Self {
+        let (samples, marks, metric) = (Vec::new(), Vec::new(), String::new());
+        Self { types, samples, before: &[], marks, metric, kind: Kind::Unknown }
+    }
+
+    fn read_series(&mut self, series: Message<'a>, sink: &mut Sink<'_>) -> Result<(), Malformed> {
+        self.samples.clear();
+        let (mut histograms, mut beyond, mut bad) = (0, 0, None);
+        let mut are_first = true;
+        let mut rest = self.without_known(series, sink);
+        while let Some(field) = rest.next() {
+            match field? {
+                (1, label) => {
+                    bad = bad.or(read_label(label.message()?, sink)?.err());
+                    if are_first && bad.is_none() && self.marks.len() < LABELS_MAX {
+                        self.marks.push((series.0.len() - rest.0.len(), sink.labels.mark()));
+                    }
+                    continue;
+                }
+                (2, _) if self.samples.len() == SERIES_SAMPLES_MAX => beyond += 1,
+                (2, sample) => self.samples.push(read_sample(sample.message()?)?),
+                (4, _) => histograms += 1,
+                _ => {}
+            }
+            are_first = false;
+        }
+        for (reason, count) in [("native histogram", histograms), ("too many samples of a series", beyond)] {
+            if count > 0 {
+                sink.received.refuse(reason, count);
+            }
+        }
+        let kind = self.kind(&sink.labels);
+        match (bad.map(BadLabels::reason), kind) {
+            (Some(reason), _) => sink.received.refuse(reason, self.samples.len().max(1) as u64),
+            (None, None) => sink.received.refuse("no metric name", self.samples.len().max(1) as u64),
+            // Of histograms or exemplars alone.
+            (None, Some(_)) if self.samples.is_empty() => {}
+            (None, Some(kind)) => sink.samples(kind, &self.samples),
+        }
+        Ok(())
+    }
+
+    /// What of a series is behind the labels that it begins with as the one before did; those stay where they are.
+    fn without_known(&mut self, series: Message<'a>, sink: &mut Sink<'_>) -> Message<'a> {
+        let same = same_bytes(self.before, series.0);
+        self.marks.truncate(self.marks.partition_point(|(at, _)| *at <= same));
+        self.before = series.0;
+        match self.marks.last() {
+            Some((at, mark)) => {
+                sink.labels.back_to(mark);
+                Message(&series.0[*at..])
+            }
+            None => {
+                sink.labels.clear();
+                series
+            }
         }
     }
-    for (reason, count) in [("native histogram", histograms), ("too many samples of a series", beyond)] {
-        if count > 0 {
-            sink.received.refuse(reason, count);
+
+    /// What the series with these labels is; `None` when they name no metric.
+    fn kind(&mut self, labels: &Builder) -> Option<Kind> {
+        if labels.metric_bytes() != self.metric.as_bytes() {
+            self.metric.clear();
+            self.metric.push_str(labels.metric());
+            self.kind = kind_of(&self.metric, |family| self.types.get(family).copied());
         }
+        (!self.metric.is_empty()).then_some(self.kind)
     }
-    let refused = bad.map(BadLabels::reason).or(sink.labels.metric().is_empty().then_some("no metric name"));
-    match refused {
-        Some(reason) => sink.received.refuse(reason, samples.len().max(1) as u64),
-        // Of histograms or exemplars alone.
-        None if samples.is_empty() => {}
-        None => {
-            let kind = kind_of(sink.labels.metric(), |family| types.get(family).copied());
-            sink.samples(kind, samples);
-        }
-    }
-    Ok(())
+}
+
+/// How many bytes two texts begin with that are the same.
+fn same_bytes(a: &[u8], b: &[u8]) -> usize {
+    let eights = a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0);
+    let whole = 8 * eights.take_while(|(a, b)| a == b).count();
+    whole + a[whole..].iter().zip(&b[whole..]).take_while(|(a, b)| a == b).count()
 }
 
 #[inline]

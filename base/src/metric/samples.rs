@@ -165,6 +165,11 @@ impl Writer {
         self.out.extend_from_slice(&self.item);
     }
 
+    /// Makes room for so many bytes, as far as a batch may have them: so that it need not be copied as it grows.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.out.reserve(bytes.min(SAMPLES_BYTES_MAX.saturating_sub(self.out.len())));
+    }
+
     /// Bytes so far.
     pub fn len(&self) -> usize {
         self.out.len()
@@ -243,13 +248,13 @@ impl From<BadLabels> for BadSamples {
 
 /// One item of a batch.
 #[derive(Debug)]
-pub enum Item<'a> {
+pub enum Item<'a, L = LabelsRef<'a>> {
     /// Points of a series.
     Series {
         /// What they are.
         kind: Kind,
         /// Whose.
-        labels: LabelsRef<'a>,
+        labels: L,
         /// The points.
         points: Points<'a>,
     },
@@ -268,25 +273,61 @@ pub enum Item<'a> {
 
 /// Reads a batch; ends after the first fault.
 #[derive(Debug)]
-pub struct Reader<'a> {
+pub struct Reader<'a>(Unchecked<'a>);
+
+/// As [`Reader`], with the bytes of labels as they are: for a reader that has most series' labels already, and so need check only
+/// those that it has not.
+#[derive(Debug)]
+pub struct Unchecked<'a> {
     rest: &'a [u8],
     fault: Option<BadSamples>,
 }
 
 /// The items of a batch.
 pub fn read(bytes: &[u8]) -> Reader<'_> {
+    Reader(read_unchecked(bytes))
+}
+
+/// The items of a batch, labels not looked at.
+pub fn read_unchecked(bytes: &[u8]) -> Unchecked<'_> {
     match bytes.split_first() {
         Some((&SAMPLES_VERSION, rest)) if bytes.len() <= 2 * SAMPLES_BYTES_MAX => {
-            Reader { rest, fault: None }
+            Unchecked { rest, fault: None }
         }
-        Some((&SAMPLES_VERSION, _)) => Reader { rest: &[], fault: Some(BadSamples("longer than allowed")) },
-        _ => Reader { rest: &[], fault: Some(BadSamples("written by a newer logweir")) },
+        Some((&SAMPLES_VERSION, _)) => {
+            Unchecked { rest: &[], fault: Some(BadSamples("longer than allowed")) }
+        }
+        _ => Unchecked { rest: &[], fault: Some(BadSamples("written by a newer logweir")) },
     }
 }
 
 impl<'a> Iterator for Reader<'a> {
     type Item = Result<Item<'a>, BadSamples>;
 
+    fn next(&mut self) -> Option<Self::Item> {
+        let checked = self.0.next()?.and_then(Item::check);
+        if checked.is_err() {
+            self.0.rest = &[];
+        }
+        Some(checked)
+    }
+}
+
+impl<'a> Item<'a, &'a [u8]> {
+    fn check(self) -> Result<Item<'a>, BadSamples> {
+        Ok(match self {
+            Self::Series { kind, labels, points } => {
+                Item::Series { kind, labels: LabelsRef::check(labels)?, points }
+            }
+            Self::Meta { name, kind, unit, help } => Item::Meta { name, kind, unit, help },
+        })
+    }
+}
+
+impl<'a> Iterator for Unchecked<'a> {
+    type Item = Result<Item<'a, &'a [u8]>, BadSamples>;
+
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(fault) = self.fault.take() {
             return Some(Err(fault));
@@ -325,7 +366,21 @@ impl Iterator for Points<'_> {
     }
 }
 
-impl Points<'_> {
+impl<'a> Points<'a> {
+    /// Times and values of a plain kind. A point has room for a histogram, and to move it about costs more than to read it.
+    #[inline]
+    pub fn samples(mut self) -> impl Iterator<Item = Result<(i64, f64), BadSamples>> + use<'a> {
+        debug_assert!(self.kind.is_plain());
+        std::iter::from_fn(move || {
+            self.left = self.left.checked_sub(1)?;
+            let sample = self.take_time().zip(self.take_number()).ok_or(BadSamples("points cut short"));
+            if sample.is_err() {
+                self.left = 0;
+            }
+            Some(sample)
+        })
+    }
+
     /// How many are left, at most.
     pub fn count_max(&self) -> usize {
         // Every point is at least two bytes.
@@ -334,8 +389,7 @@ impl Points<'_> {
 
     #[inline]
     fn take_point(&mut self) -> Option<Point> {
-        let time = self.before.wrapping_add(varint::unzigzag(varint::take(&mut self.rest)?));
-        self.before = time;
+        let time = self.take_time()?;
         let mut start = 0;
         if !self.kind.is_plain() {
             let back = varint::take(&mut self.rest)?;
@@ -349,15 +403,27 @@ impl Points<'_> {
             self.rest = rest;
             Value::Histogram(Histogram::decode(&mut bytes).filter(|_| bytes.is_empty())?)
         } else {
-            let (bytes, rest) = self.rest.split_first_chunk::<8>()?;
-            self.rest = rest;
-            Value::Number(f64::from_le_bytes(*bytes))
+            Value::Number(self.take_number()?)
         };
         Some(Point { start, time, value })
     }
+
+    #[inline]
+    fn take_time(&mut self) -> Option<i64> {
+        self.before = self.before.wrapping_add(varint::unzigzag(varint::take(&mut self.rest)?));
+        Some(self.before)
+    }
+
+    #[inline]
+    fn take_number(&mut self) -> Option<f64> {
+        let (bytes, rest) = self.rest.split_first_chunk::<8>()?;
+        self.rest = rest;
+        Some(f64::from_le_bytes(*bytes))
+    }
 }
 
-fn take_item<'a>(rest: &mut &'a [u8]) -> Result<Item<'a>, BadSamples> {
+#[inline]
+fn take_item<'a>(rest: &mut &'a [u8]) -> Result<Item<'a, &'a [u8]>, BadSamples> {
     let (&kind, after) = rest.split_first().ok_or(BadSamples("cut short"))?;
     *rest = after;
     let mut body = take_bytes(rest)?;
@@ -366,11 +432,12 @@ fn take_item<'a>(rest: &mut &'a [u8]) -> Result<Item<'a>, BadSamples> {
         return Ok(Item::Meta { name: text()?, kind: text()?, unit: text()?, help: text()? });
     }
     let kind = *Kind::ALL.get(usize::from(kind)).ok_or(BadSamples("unknown kind"))?;
-    let labels = LabelsRef::check(take_bytes(&mut body)?)?;
+    let labels = take_bytes(&mut body)?;
     let left = varint::take(&mut body).ok_or(BadSamples("cut short"))?;
     Ok(Item::Series { kind, labels, points: Points { kind, rest: body, left, before: 0 } })
 }
 
+#[inline]
 fn take_bytes<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], BadSamples> {
     let len = varint::take(rest).and_then(|len| usize::try_from(len).ok());
     let (bytes, more) = len.and_then(|len| rest.split_at_checked(len)).ok_or(BadSamples("cut short"))?;

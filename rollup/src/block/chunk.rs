@@ -11,6 +11,7 @@
 //! ```
 
 use super::format::decompress;
+use crate::codec::packer::Packer;
 use crate::codec::{ints, values};
 use crate::series::Form;
 use crate::window::Row;
@@ -122,16 +123,16 @@ impl Totals {
 }
 
 /// Appends the chunk of these points, without their times.
-pub(crate) fn encode(form: Form, points: &Points, out: &mut Vec<u8>) {
+pub(crate) fn encode(form: Form, points: &Points, packer: &mut Packer, out: &mut Vec<u8>) {
     match points {
-        Points::Samples(_, numbers) => values::encode(numbers, out),
-        Points::Rows(rows) => encode_rows(form, rows, out),
+        Points::Samples(_, numbers) => values::encode(numbers, packer, out),
+        Points::Rows(rows) => encode_rows(form, rows, packer, out),
     }
 }
 
-fn encode_rows(form: Form, rows: &[Row], out: &mut Vec<u8>) {
-    let column = |of: fn(&Row) -> f64, out: &mut Vec<u8>| {
-        values::encode(&rows.iter().map(of).collect::<Vec<_>>(), out);
+fn encode_rows(form: Form, rows: &[Row], packer: &mut Packer, out: &mut Vec<u8>) {
+    let mut column = |of: fn(&Row) -> f64, out: &mut Vec<u8>| {
+        values::encode(&rows.iter().map(of).collect::<Vec<_>>(), packer, out);
     };
     match form {
         Form::Counter => {
@@ -150,12 +151,12 @@ fn encode_rows(form: Form, rows: &[Row], out: &mut Vec<u8>) {
         }
         Form::Histogram => {
             out.push(HISTOGRAM);
-            encode_histograms(rows, out);
+            encode_histograms(rows, packer, out);
         }
     }
 }
 
-fn encode_histograms(rows: &[Row], out: &mut Vec<u8>) {
+fn encode_histograms(rows: &[Row], packer: &mut Packer, out: &mut Vec<u8>) {
     let (mut all, mut one) = (Vec::new(), Vec::new());
     for row in rows {
         one.clear();
@@ -165,7 +166,7 @@ fn encode_histograms(rows: &[Row], out: &mut Vec<u8>) {
         varint::put(&mut all, one.len() as u64);
         all.extend_from_slice(&one);
     }
-    let packed = zstd::bulk::compress(&all, LEVEL).ok().filter(|packed| packed.len() < all.len());
+    let packed = packer.pack_if_less(&all, LEVEL);
     let kept = packed.as_ref().unwrap_or(&all);
     varint::put(out, kept.len() as u64);
     varint::put(out, packed.as_ref().map_or(0, |_| all.len() as u64));
@@ -273,7 +274,7 @@ mod tests {
             };
             let points = Points::Rows(all.iter().map(row).collect());
             let mut bytes = Vec::new();
-            encode(form, &points, &mut bytes);
+            encode(form, &points, &mut Packer::default(), &mut bytes);
             let mut found = Points::none(true);
             prop_assert!(decode(&bytes, &points.times(), 0..all.len(), &mut values::Scratch::default(), &mut found).is_some());
             prop_assert_eq!(found, points);

@@ -190,10 +190,6 @@ pub(crate) enum Effort {
     Lasting = 3,
 }
 
-pub(crate) fn compress(bytes: &[u8], effort: Effort) -> io::Result<Vec<u8>> {
-    zstd::bulk::compress(bytes, effort as i32)
-}
-
 /// `None` unless it is exactly `len` bytes.
 pub(crate) fn decompress(bytes: &[u8], len: usize) -> Option<Vec<u8>> {
     if len as u64 > SECTION_BYTES_MAX {

@@ -132,12 +132,15 @@ impl Block {
         Self { info, meta, dir, ids, rows, removed: AtomicBool::new(false) }
     }
 
-    /// All series of its table, again.
-    pub(crate) fn series(&self) -> io::Result<Vec<Known>> {
-        let mut all = Vec::with_capacity(self.ids.len());
+    /// All series of its table, again, with their ids.
+    pub(crate) fn series(&self, mut found: impl FnMut(u32, &Known<LabelsRef<'_>>)) -> io::Result<()> {
         let file = self.dir.open(&self.info.name)?;
-        read_series(&self.meta, file.as_ref(), |known, _| all.push(known.to_owned()))?;
-        Ok(all)
+        let mut ids = self.ids.iter();
+        read_series(&self.meta, file.as_ref(), |known, _| {
+            if let Some(&id) = ids.next() {
+                found(id, known);
+            }
+        })
     }
 
     /// The file, to read stripes of.

@@ -1,8 +1,9 @@
 //! Writing a block, stripe by stripe: only one stripe's pages are in memory at a time, but for the table of series.
 
 use super::chunk::{self, Points, Totals};
-use super::format::{self, BlockInfo, Effort, Meta, Metrics, PAGE_BYTES, Section, Stripe, compress};
+use super::format::{self, BlockInfo, Effort, Meta, Metrics, PAGE_BYTES, Section, Stripe};
 use super::read::{InBlock, Made};
+use crate::codec::packer::Packer;
 use crate::codec::times::{self, TIMES_MAX};
 use crate::level::Level;
 use crate::series::{Form, State};
@@ -44,6 +45,14 @@ impl Known<LabelsRef<'_>> {
 }
 
 impl Known {
+    /// What another block knows of the same series, unless this is known since later.
+    pub(crate) fn learn(&mut self, other: &Known<LabelsRef<'_>>) {
+        if other.state_of >= self.state_of {
+            (self.kind, self.source) = (other.kind, other.source);
+            (self.state, self.state_of) = (other.state.clone(), other.state_of);
+        }
+    }
+
     /// Blocks have their series in this order: those of one metric mostly together.
     pub(crate) fn key(&self) -> (&[u8], Form) {
         (self.labels.view().bytes(), self.form)
@@ -83,6 +92,7 @@ pub(crate) struct BlockWriter<'a> {
     extents: Vec<Extent>,
     stripes: Vec<Stripe>,
     open: Open,
+    packer: Packer,
     points: u64,
     is_whole: bool,
 }
@@ -132,6 +142,7 @@ impl<'a> BlockWriter<'a> {
             extents,
             stripes,
             open,
+            packer: Packer::default(),
             points: 0,
             is_whole: false,
         })
@@ -160,7 +171,7 @@ impl<'a> BlockWriter<'a> {
     fn add_chunk(&mut self, series: usize, points: &Points) -> io::Result<()> {
         let form = self.series[series].form;
         let before = self.open.page.len();
-        chunk::encode(form, points, &mut self.open.page);
+        chunk::encode(form, points, &mut self.packer, &mut self.open.page);
         let bytes = self.open.page.len() - before;
         let vector = self.vector(&points.times());
         let open = &mut self.open;
@@ -291,7 +302,7 @@ impl<'a> BlockWriter<'a> {
     fn section(&mut self, raw: &[u8]) -> io::Result<Section> {
         // What is made of the journal is soon made into something larger.
         let effort = if self.head.inputs.is_empty() { Effort::Quick } else { Effort::Lasting };
-        let bytes = compress(raw, effort)?;
+        let bytes = self.packer.pack(raw, effort as i32)?;
         let section = Section {
             at: self.at(),
             bytes: bytes.len() as u64,

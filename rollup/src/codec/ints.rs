@@ -81,9 +81,12 @@ fn plan_from(order: usize, base: i64, differences: &[i64]) -> Plan {
     for &it in differences {
         of_bits[bits_of(it.wrapping_sub(base) as u64) as usize] += 1;
     }
+    // A wider one than the widest needs costs more.
+    let widest = of_bits.iter().rposition(|&count| count > 0).unwrap_or(0) as u32;
+    let widest = if widest > WIDTH_MAX { 64 } else { widest };
     let all = differences.len() as u64;
     let (mut best, mut width, mut above, mut above_bits) = (u64::MAX, 0, 0u64, 0u64);
-    for at in (0..=64u32).rev() {
+    for at in (0..=widest).rev() {
         let is_packable = at <= WIDTH_MAX || at == 64;
         let exceptions = above * u64::from(EXCEPTION_BITS) + (above_bits - above * u64::from(at)) * 8 / 7;
         if is_packable && all * u64::from(at) + exceptions < best {

@@ -12,6 +12,7 @@
 //! reader.
 
 use super::ints;
+use super::packer::Packer;
 use logweir_base::varint;
 use std::ops::Range;
 use zstd::bulk::Decompressor;
@@ -52,7 +53,7 @@ impl Scratch {
 }
 
 /// Appends `values`.
-pub(crate) fn encode(values: &[f64], out: &mut Vec<u8>) {
+pub(crate) fn encode(values: &[f64], packer: &mut Packer, out: &mut Vec<u8>) {
     if let Some(decimals) = Decimals::of(values) {
         return decimals.write(out);
     }
@@ -61,7 +62,7 @@ pub(crate) fn encode(values: &[f64], out: &mut Vec<u8>) {
         out.push(CONSTANT);
         return out.extend_from_slice(&first.to_le_bytes());
     }
-    encode_raw(values, out);
+    encode_raw(values, packer, out);
 }
 
 struct Decimals {
@@ -131,7 +132,7 @@ fn whole(value: f64, exponent: usize) -> Option<i64> {
     (is_near && same).then_some(rounded as i64)
 }
 
-fn encode_raw(values: &[f64], out: &mut Vec<u8>) {
+fn encode_raw(values: &[f64], packer: &mut Packer, out: &mut Vec<u8>) {
     let mut planes = vec![0; values.len() * 8];
     let mut before = 0;
     for (at, value) in values.iter().enumerate() {
@@ -139,7 +140,7 @@ fn encode_raw(values: &[f64], out: &mut Vec<u8>) {
         (0..8).for_each(|plane| planes[plane * values.len() + at] = bytes[plane]);
         before = value.to_bits();
     }
-    let packed = zstd::bulk::compress(&planes, LEVEL).ok().filter(|packed| packed.len() < planes.len());
+    let packed = packer.pack_if_less(&planes, LEVEL);
     let kept = packed.as_ref().unwrap_or(&planes);
     out.push(RAW);
     varint::put(out, kept.len() as u64);
@@ -246,7 +247,7 @@ mod tests {
 
     fn round_trip(values: &[f64]) -> usize {
         let mut bytes = Vec::new();
-        encode(values, &mut bytes);
+        encode(values, &mut Packer::default(), &mut bytes);
         let (mut rest, mut found) = (bytes.as_slice(), vec![]);
         decode(&mut rest, values.len(), &mut Scratch::default(), &mut found).expect("decodes");
         let bits = |values: &[f64]| values.iter().map(|it| it.to_bits()).collect::<Vec<_>>();

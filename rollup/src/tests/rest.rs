@@ -203,6 +203,28 @@ fn resent_and_odd_points_are_counted_by_reason() {
     assert_eq!(rollup.store().status().points.bad_batches, 1);
 }
 
+/// The labels of known series are not looked at again; those that are none still end a batch, in time or not.
+#[test]
+fn labels_that_are_none_end_a_batch() {
+    let dir = SimDir::new();
+    let mut rollup = open(&dir, &tiny());
+    let g = labels("g", 1);
+    let mut check = |position: u64, time_of_bad: i64, taken: u64| {
+        let at = START + position as i64;
+        let series = |labels: &Labels, time: i64| (Kind::Gauge, labels.clone(), vec![number(0, time, 1.0)]);
+        let mut batch = encode(&[series(&g, at), series(&labels("h", 1), time_of_bad), series(&g, at + 100)]);
+        let mut names = batch.windows(8).enumerate().filter(|(_, name)| *name == b"__name__");
+        let second = names.nth(1).expect("three series").0;
+        batch[second] = 0xff;
+        rollup.apply_samples(Position(position), timestamp(START), None, &batch).expect("applies");
+        let counts = rollup.store().status().points;
+        assert_eq!((counts.taken, counts.bad_batches), (taken, position), "{counts:?}");
+    };
+    check(1, START, 1);
+    check(2, START, 2);
+    check(3, START - 8 * DAY, 3);
+}
+
 /// A million distinct label values take no more memory than the budget: what is beyond adds up in one series.
 #[test]
 fn what_is_beyond_the_budget_adds_up_in_the_overflow_series() {

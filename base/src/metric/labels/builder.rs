@@ -10,6 +10,13 @@ use std::ops::Range;
 pub struct Builder {
     bytes: Vec<u8>,
     sorted: Vec<u8>,
+    made: Mark,
+}
+
+/// How far labels were made: to go on from there with others.
+#[derive(Clone, Debug, Default)]
+pub struct Mark {
+    len: usize,
     count: usize,
     /// Where the name before lies in `bytes`.
     before: Range<usize>,
@@ -23,9 +30,18 @@ pub struct Builder {
 impl Builder {
     /// Begins other labels.
     pub fn clear(&mut self) {
-        self.bytes.clear();
-        (self.count, self.is_descending, self.has_long) = (0, false, false);
-        (self.before, self.metric) = (0..0, 0..0);
+        self.back_to(&Mark::default());
+    }
+
+    /// The labels so far.
+    pub fn mark(&self) -> Mark {
+        self.made.clone()
+    }
+
+    /// Forgets the labels that were pushed since a mark; there must have been no going back to an earlier one.
+    pub fn back_to(&mut self, mark: &Mark) {
+        self.bytes.truncate(mark.len);
+        self.made.clone_from(mark);
     }
 
     /// Adds a label; one without a value is left out. Whether all are UTF-8 is looked at when they are taken.
@@ -40,23 +56,28 @@ impl Builder {
         if value.is_empty() {
             return Ok(());
         }
-        if self.count == LABELS_MAX {
+        if self.made.count == LABELS_MAX {
             return Err(BadLabels::TooMany);
         }
         // Not greater than the one before: sorted when all are there, which also finds the same one twice.
-        self.is_descending |= self.count > 0 && self.bytes[self.before.clone()] >= *name;
-        self.before = self.put(name);
+        self.made.is_descending |= self.made.count > 0 && self.bytes[self.made.before.clone()] >= *name;
+        self.made.before = self.put(name);
         let value = self.put(value);
         if name == NAME.as_bytes() {
-            self.metric = value;
+            self.made.metric = value;
         }
-        self.count += 1;
+        (self.made.count, self.made.len) = (self.made.count + 1, self.bytes.len());
         Ok(())
+    }
+
+    /// The metric's name, which need not be UTF-8; empty when there is none so far.
+    pub fn metric_bytes(&self) -> &[u8] {
+        &self.bytes[self.made.metric.clone()]
     }
 
     /// The metric's name; empty when there is none so far, or it is not UTF-8.
     pub fn metric(&self) -> &str {
-        std::str::from_utf8(&self.bytes[self.metric.clone()]).unwrap_or_default()
+        std::str::from_utf8(self.metric_bytes()).unwrap_or_default()
     }
 
     /// All of them.
@@ -65,7 +86,7 @@ impl Builder {
         if !self.are_texts() {
             return Err(BadLabels::Malformed);
         }
-        if !self.is_descending {
+        if !self.made.is_descending {
             // Fast path: what is checked here and in `push` is what `LabelsRef::check` would.
             return LabelsRef(&self.bytes).within_bytes_max();
         }
@@ -77,11 +98,11 @@ impl Builder {
 
     #[inline]
     fn are_texts(&self) -> bool {
-        if !self.has_long {
+        if !self.made.has_long {
             // Fast path: lengths of one byte are ASCII, so all of it is UTF-8 exactly when each text is.
             return simdutf8::basic::from_utf8(&self.bytes).is_ok();
         }
-        LabelsRef(&self.bytes).iter().count() == self.count
+        LabelsRef(&self.bytes).iter().count() == self.made.count
     }
 
     #[inline]
@@ -90,7 +111,7 @@ impl Builder {
         match u8::try_from(text.len()) {
             Ok(len) if len < 0x80 => self.bytes.push(len),
             _ => {
-                self.has_long = true;
+                self.made.has_long = true;
                 varint::put(&mut self.bytes, text.len() as u64);
             }
         }
@@ -127,6 +148,30 @@ mod tests {
                 }
                 (found, expected) => prop_assert!(found.is_err() && expected.is_err()),
             }
+        }
+    }
+
+    proptest! {
+        /// Going back to a mark is as never having gone on.
+        #[test]
+        fn going_back(
+            kept in prop::collection::vec(("[a-c_]{1,3}", "y{0,2}|y{126,129}"), 0..4),
+            left in prop::collection::vec(("[a-c_]{1,3}|__name__", "y{0,2}|y{126,129}"), 0..4),
+            more in prop::collection::vec(("[a-c_]{1,3}|__name__", "y{0,2}|y{126,129}"), 0..4),
+        ) {
+            let push = |builder: &mut Builder, pairs: &[(String, String)]| {
+                pairs.iter().for_each(|(name, value)| builder.push(name.as_bytes(), value.as_bytes()).expect("few"));
+            };
+            let (mut found, mut expected) = (Builder::default(), Builder::default());
+            push(&mut found, &kept);
+            let mark = found.mark();
+            push(&mut found, &left);
+            found.back_to(&mark);
+            push(&mut found, &more);
+            push(&mut expected, &kept);
+            push(&mut expected, &more);
+            prop_assert_eq!(found.metric(), expected.metric());
+            prop_assert_eq!(found.labels(), expected.labels());
         }
     }
 

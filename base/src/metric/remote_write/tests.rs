@@ -200,6 +200,49 @@ proptest! {
     }
 }
 
+proptest! {
+    /// What a series keeps of the one before it makes no difference.
+    #[test]
+    fn series_of_one_request_are_as_each_in_its_own(
+        all in prop::collection::vec(prop::collection::vec(0usize..12, 0..7), 1..6)
+    ) {
+        let long = [b'y'; 130];
+        let parts = [
+            label(b"__name__", b"up"),
+            label(b"__name__", b"up_total"),
+            label(b"__name__", b"\xff"),
+            label(b"a", b"1"),
+            label(b"a", b"12"),
+            label(b"a", b""),
+            label(b"", b"nameless"),
+            label(b"b", &long),
+            label(b"c", b"\xff"),
+            sample(7, 1.5),
+            field(4, b""),
+            field(99, b"later"),
+        ];
+        let one = |of: &Vec<usize>| series(&of.iter().map(|&at| parts[at].clone()).collect::<Vec<_>>());
+        let (found, found_lines) = read_all(&all.iter().map(one).collect::<Vec<_>>().concat());
+        let (mut expected, mut expected_lines) = (Received::default(), Vec::new());
+        for of in &all {
+            let (received, lines) = read_all(&one(of));
+            expected.add(&received);
+            expected_lines.extend(lines);
+        }
+        prop_assert_eq!((found, found_lines), (expected, expected_lines));
+    }
+}
+
+#[test]
+fn how_many_bytes_are_the_same() {
+    let check = |a: &[u8], b: &[u8], expected: usize| assert_eq!(same_bytes(a, b), expected, "{a:?} {b:?}");
+    check(b"", b"abc", 0);
+    check(b"abcdefgh", b"abcdefghi", 8);
+    check(b"abcdefghij", b"abcdefghiJ", 9);
+    check(b"abcdefghijklmnopq", b"abcdefgHijklmnopq", 7);
+    check(b"abcdefghijklmnopq", b"abcdefghijklmnopq", 17);
+}
+
 /// What the fast paths take of any bytes is what reading them field by field gives.
 fn check_fast_paths(bytes: &[u8]) {
     if let Some((name, value)) = usual_label(bytes) {
