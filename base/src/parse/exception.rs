@@ -11,7 +11,7 @@ use memchr::{memchr, memmem};
 
 /// What was thrown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Exception<'a> {
+pub struct Exception<'a> {
     /// Its type, as written; `panic` for Go and Rust.
     pub kind: Option<&'a str>,
     /// What it says; may be empty.
@@ -33,7 +33,7 @@ const PHP_OBJECT: &str = "[object] (";
 const GOROUTINE_WITHIN_BYTES: usize = 4096;
 
 /// Finds the exception in a text of one or more lines.
-pub(crate) fn exception_in(text: &str) -> Option<Exception<'_>> {
+pub fn exception_in(text: &str) -> Option<Exception<'_>> {
     let is_one_line = memchr(b'\n', text.trim_end().as_bytes()).is_none();
     let mut above = 0;
     for (at, line, behind) in lines(text) {

@@ -36,6 +36,7 @@ mod golden;
 #[cfg(test)]
 mod tests;
 
+pub use exception::{Exception, exception_in};
 pub use head::look;
 pub use json::{DEPTH_MAX, NODES_MAX, Parser, Shape, Value};
 pub use layout::{Layout, TimeSource};
@@ -47,7 +48,6 @@ pub use severity::Severity;
 pub use terms::Terms;
 pub use tokens::{Token, TokenClass, tokens, tokens_lossy};
 
-pub(crate) use exception::exception_in;
 pub(crate) use hash::{Scope, Term, id_of, pattern_word, severity_word};
 pub(crate) use id::{canonical, looks_like_id};
 pub(crate) use layout::read_by_all;
