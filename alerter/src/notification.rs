@@ -44,6 +44,17 @@ pub enum Status {
     Resolved,
 }
 
+impl Status {
+    /// As it is written everywhere.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Firing => "firing",
+            Self::Acknowledged => "acknowledged",
+            Self::Resolved => "resolved",
+        }
+    }
+}
+
 /// An alert as it is told of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Page {
@@ -101,7 +112,23 @@ pub struct DeployMark {
     /// By whom; may be empty.
     pub by: String,
     /// When.
+    #[serde(with = "as_text")]
     pub at: Timestamp,
+}
+
+/// Times as people read them: these go out as JSON as they are stored.
+mod as_text {
+    use super::Timestamp;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(time)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Timestamp::parse(&text).ok_or_else(|| D::Error::custom(format!("`{text}` is not a time")))
+    }
 }
 
 /// Many alerts at once.
@@ -152,6 +179,11 @@ pub struct Headline {
     /// In the span before.
     pub before: u64,
 }
+
+/// Title of the section of groups that did not come any more.
+pub const QUIET_SECTION: &str = "Gone quiet";
+/// Title of the section that tells no change.
+pub const USERS_SECTION: &str = "Most users affected";
 
 /// Groups that have something in common.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
