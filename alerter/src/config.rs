@@ -27,6 +27,9 @@ pub struct Alerts {
     /// A sign of life is sent to this URL each minute (GET), so that a watcher elsewhere pages when it stays away.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heartbeat_url: Option<String>,
+    /// Directory of templates that stand in place of the built-in ones of mails; docs/alerts.md lists them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub templates: Option<PathBuf>,
     /// Hosts that receivers may reach although they are private addresses: names, addresses, or networks such as 10.0.0.0/8.
     pub allow_private: Vec<String>,
 }
@@ -267,6 +270,7 @@ impl Default for Alerts {
             stale_after: Period(Duration::from_secs(300)),
             storm: 10,
             heartbeat_url: None,
+            templates: None,
             allow_private: Vec::new(),
         }
     }

@@ -33,6 +33,11 @@ pub struct Size(pub u64);
 pub struct Period(pub Duration);
 
 impl Size {
+    /// In memory, where more than the address space cannot be.
+    pub fn bytes(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+
     /// Reads `64KiB`, `10MB`, `5 GB`, `100`; units count in any case.
     pub fn parse(text: &str) -> Option<Self> {
         let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());

@@ -1,4 +1,4 @@
-//! All exception groups there are: found by id, bounded in number, and what has changed since it was asked last.
+//! All exception groups there are: found by id, bounded in number, and which of them must be written.
 
 use super::{Group, GroupId, Occurrence, State};
 use logweir_base::time::Timestamp;
@@ -7,29 +7,18 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Groups that are kept. When there are more, the one that came least lately goes; a group takes some 2 KiB as a rule.
 pub const GROUPS_MAX: usize = 20_000;
 
-/// A group whose state has become another one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    /// Which.
-    pub group: GroupId,
-    /// What it was; `None` when it was not there.
-    pub from: Option<State>,
-    /// What it is.
-    pub to: State,
-}
-
 /// All groups.
 #[derive(Debug, Default)]
 pub struct Groups {
     all: BTreeMap<GroupId, Group>,
     /// By the latest occurrence, to find the one that goes first.
     by_last: BTreeSet<(Timestamp, GroupId)>,
+    /// Those that are new, regressed or escalating.
+    notable: BTreeSet<GroupId>,
     /// Changed since they were written.
     dirty: BTreeSet<GroupId>,
     /// Went since they were written.
     gone: BTreeSet<GroupId>,
-    /// Changes of state since they were asked for.
-    changes: Vec<Change>,
     /// The minute of the last look at the time.
     minute: i64,
     /// Groups that had to go while they were in use.
@@ -41,7 +30,8 @@ impl Groups {
     pub fn of(all: impl IntoIterator<Item = (GroupId, Group)>) -> Self {
         let all: BTreeMap<_, _> = all.into_iter().collect();
         let by_last = all.iter().map(|(id, group)| (group.last, *id)).collect();
-        Self { all, by_last, ..Self::default() }
+        let notable = all.iter().filter(|(_, group)| is_notable(group.state)).map(|(id, _)| *id).collect();
+        Self { all, by_last, notable, ..Self::default() }
     }
 
     /// A group.
@@ -52,6 +42,11 @@ impl Groups {
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = (GroupId, &Group)> {
         self.all.iter().map(|(id, group)| (*id, group))
+    }
+
+    /// Those that are new, regressed or escalating.
+    pub fn notable(&self) -> impl Iterator<Item = (GroupId, &Group)> {
+        self.notable.iter().filter_map(|id| Some((*id, self.all.get(id)?)))
     }
 
     /// How many.
@@ -71,7 +66,7 @@ impl Groups {
             self.gone.remove(&id);
             let mut group = Group::new(it);
             group.deploy = deploy();
-            self.changes.push(Change { group: id, from: None, to: group.state });
+            self.noted(id, group.state);
             self.by_last.insert((group.last, id));
             self.all.insert(id, group);
         }
@@ -83,14 +78,13 @@ impl Groups {
         let Some(group) = self.all.get_mut(&id) else {
             return false;
         };
-        let (state, last) = (group.state, group.last);
+        let before = group.last;
         change(group);
-        if group.state != state {
-            self.changes.push(Change { group: id, from: Some(state), to: group.state });
-        }
-        if group.last != last {
-            self.by_last.remove(&(last, id));
-            self.by_last.insert((group.last, id));
+        let (state, last) = (group.state, group.last);
+        self.noted(id, state);
+        if last != before {
+            self.by_last.remove(&(before, id));
+            self.by_last.insert((last, id));
         }
         self.dirty.insert(id);
         true
@@ -102,38 +96,47 @@ impl Groups {
         if std::mem::replace(&mut self.minute, minute) == minute {
             return;
         }
+        let mut changed = Vec::new();
         for (&id, group) in &mut self.all {
             let state = group.state;
             group.tick(now);
             if group.state != state {
-                self.changes.push(Change { group: id, from: Some(state), to: group.state });
-                self.dirty.insert(id);
+                changed.push((id, group.state));
             }
         }
+        for (id, state) in changed {
+            self.noted(id, state);
+            self.dirty.insert(id);
+        }
+    }
+
+    fn noted(&mut self, id: GroupId, state: State) {
+        match is_notable(state) {
+            true => self.notable.insert(id),
+            false => self.notable.remove(&id),
+        };
     }
 
     fn make_room(&mut self) {
         while self.all.len() >= GROUPS_MAX {
             let Some((_, id)) = self.by_last.pop_first() else { return };
             self.all.remove(&id);
+            self.notable.remove(&id);
             self.dirty.remove(&id);
             self.gone.insert(id);
             self.evicted += 1;
         }
     }
 
-    /// What has changed in state since it was asked last, each group once and from what it was to what it is.
-    pub fn take_changes(&mut self) -> Vec<Change> {
-        let mut merged: BTreeMap<GroupId, Change> = BTreeMap::new();
-        for change in std::mem::take(&mut self.changes) {
-            let to = change.to;
-            merged.entry(change.group).and_modify(|known| known.to = to).or_insert(change);
-        }
-        merged.into_values().filter(|change| change.from != Some(change.to) && self.all.contains_key(&change.group)).collect()
-    }
-
     /// Those to write and those to forget since this was asked last.
     pub fn take_dirty(&mut self) -> (Vec<GroupId>, Vec<GroupId>) {
-        (std::mem::take(&mut self.dirty).into_iter().collect(), std::mem::take(&mut self.gone).into_iter().collect())
+        (
+            std::mem::take(&mut self.dirty).into_iter().collect(),
+            std::mem::take(&mut self.gone).into_iter().collect(),
+        )
     }
+}
+
+fn is_notable(state: State) -> bool {
+    matches!(state, State::New | State::Regressed | State::Escalating)
 }

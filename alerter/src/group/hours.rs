@@ -81,7 +81,9 @@ mod tests {
 
     #[test]
     fn far_more_than_usual() {
-        let check = |counts: &[(i64, u64)], rises: bool| assert_eq!(hours(counts).rises(at(200)), rises, "{counts:?}");
+        let check = |counts: &[(i64, u64)], rises: bool| {
+            assert_eq!(hours(counts).rises(at(200)), rises, "{counts:?}")
+        };
         check(&[(200, 9)], false);
         check(&[(200, 10)], true);
         check(&[(100, 1), (200, 10)], true);

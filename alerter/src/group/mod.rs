@@ -9,7 +9,7 @@ mod hours;
 mod names;
 mod state;
 
-pub use groups::{Change, GROUPS_MAX, Groups};
+pub use groups::{GROUPS_MAX, Groups};
 pub use hours::{HOURS_MAX, Hours, hour_of};
 pub use names::{Names, Traces, Users, cut};
 pub use state::{Event, STATES, State};
@@ -17,7 +17,7 @@ pub use state::{Event, STATES, State};
 use logweir_base::action::Until;
 use logweir_base::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -72,6 +72,8 @@ pub struct Occurrence<'a> {
     pub severity: u8,
     /// The record as it was written.
     pub text: &'a str,
+    /// Queries of rules and digests that find the record.
+    pub found_by: Vec<&'a str>,
     /// Whether its service was deployed after the group came last.
     pub deployed_since: bool,
 }
@@ -133,8 +135,10 @@ pub struct Group {
     pub users: Users,
     /// Traces it came in.
     pub traces: Traces,
-    /// The latest occurrence of the hour in which it came first, as it was written.
+    /// The first occurrence, as it was written.
     pub sample: String,
+    /// Queries of rules and digests that found one of its records.
+    pub found_by: BTreeSet<String>,
     /// The version that was deployed when it came first.
     pub deploy: Option<String>,
     /// How it was resolved, while it is.
@@ -168,6 +172,7 @@ impl Group {
             users: Users::default(),
             traces: Traces::default(),
             sample: cut(it.text, SAMPLE_BYTES_MAX).to_owned(),
+            found_by: BTreeSet::new(),
             deploy: None,
             resolution: None,
             mute: None,
@@ -188,6 +193,11 @@ impl Group {
         self.hosts.add(it.host);
         it.user.into_iter().for_each(|user| self.users.add(user));
         it.trace.into_iter().for_each(|trace| self.traces.add(it.time, trace));
+        for query in &it.found_by {
+            if !self.found_by.contains(*query) {
+                self.found_by.insert((*query).to_owned());
+            }
+        }
         let is_fresh = it.received.since(it.time) < NEW_FOR;
         if returns && is_fresh {
             self.happen(Event::Occurred { deployed_since: it.deployed_since }, it.received);

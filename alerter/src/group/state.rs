@@ -125,12 +125,25 @@ mod tests {
     fn every_transition_there_is() {
         use Event::*;
         let came = |deployed_since| Occurred { deployed_since };
-        let events =
-            [came(false), came(true), Aged, Rose, Fell, FellSilent, StayedSilent, Resolved, Muted, Unmuted, Reopened];
+        let events = [
+            came(false),
+            came(true),
+            Aged,
+            Rose,
+            Fell,
+            FellSilent,
+            StayedSilent,
+            Resolved,
+            Muted,
+            Unmuted,
+            Reopened,
+        ];
         let check = |from: State, expected: [State; 11]| {
             assert_eq!(events.map(|event| next(from, event)), expected, "{from:?}");
         };
-        use State::{Escalating as E, Muted as M, New as N, Ongoing as O, Quiet as Q, Regressed as G, Resolved as R};
+        use State::{
+            Escalating as E, Muted as M, New as N, Ongoing as O, Quiet as Q, Regressed as G, Resolved as R,
+        };
         check(N, [N, N, O, N, N, Q, N, R, M, N, N]);
         check(G, [G, G, O, E, G, Q, G, R, M, G, G]);
         check(E, [E, E, E, E, O, Q, E, R, M, E, E]);

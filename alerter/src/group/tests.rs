@@ -168,17 +168,17 @@ fn groups_have_a_bound_and_the_one_that_came_least_lately_goes() {
 }
 
 #[test]
-fn a_change_of_state_is_told_once_from_what_it_was() {
+fn notable_are_those_that_are_new_regressed_or_escalating() {
     let mut groups = Groups::default();
     groups.occur(GroupId(1), &occurrence(0), || Some("1.2".into()));
-    groups.occur(GroupId(1), &occurrence(1), || None);
-    let change = |from, to| vec![Change { group: GroupId(1), from, to }];
-    assert_eq!(groups.take_changes(), change(None, State::New));
+    groups.occur(GroupId(2), &Occurrence { received: at(90 * DAY), ..occurrence(0) }, || None);
+    let notable = |groups: &Groups| groups.notable().map(|(id, _)| id).collect::<Vec<_>>();
+    assert_eq!(notable(&groups), [GroupId(1)]);
     assert_eq!(groups.get(GroupId(1)).and_then(|group| group.deploy.clone()).as_deref(), Some("1.2"));
-    groups.change(GroupId(1), |group| group.mute(Until::Reopened, String::new(), at(2)));
-    groups.change(GroupId(1), |group| group.reopen(at(3)));
-    assert_eq!(groups.take_changes(), change(Some(State::New), State::Ongoing));
-    groups.change(GroupId(1), |group| group.mute(Until::Reopened, String::new(), at(4)));
-    groups.change(GroupId(1), |group| group.reopen(at(5)));
-    assert_eq!(groups.take_changes(), []);
+    assert!(groups.change(GroupId(1), |group| group.mute(Until::Reopened, String::new(), at(2))));
+    assert_eq!(notable(&groups), []);
+    groups.occur(GroupId(3), &occurrence(0), || None);
+    groups.tick(at(2 * DAY));
+    assert_eq!(notable(&groups), []);
+    assert!(!groups.change(GroupId(9), |_| {}));
 }

@@ -234,6 +234,11 @@ pub fn range(
     Ok(engine.outcome(Value::Matrix(matrix)))
 }
 
+/// Whether a text is a query.
+pub fn check(query: &str) -> Result<(), QueryError> {
+    parse::parse(query).map(drop)
+}
+
 /// The matchers of selectors, as `match[]` has them: `up`, `{job="a"}`.
 pub fn selectors(text: &str) -> Result<Vec<Vec<Matcher>>, QueryError> {
     parse::selectors(text)

@@ -84,9 +84,15 @@ pub(crate) enum Request {
 /// From within.
 #[derive(Debug)]
 pub(crate) enum Control {
-    Config { text: String, done: Sender<ConfigVersion> },
+    Config {
+        text: String,
+        done: Sender<ConfigVersion>,
+    },
     /// A DELETE or an ACTION.
-    Append { frame: Frame, done: Sender<Position> },
+    Append {
+        frame: Frame,
+        done: Sender<Position>,
+    },
     Status(Sender<CoreStatus>),
     Stop,
 }
@@ -171,7 +177,8 @@ impl Core {
 
     /// The loop: until it is told to stop, or the disk fails. First it journals the `gaps` that recovery found.
     pub fn run(mut self, gaps: Vec<Gap>) {
-        let mut next_tick = Instant::now() + TICK;
+        // The first one comes at once: who waits for time waits no longer after a restart.
+        let mut next_tick = Instant::now();
         let mut turned = self.declare(gaps);
         while turned == Ok(Flow::On) {
             turned = self.turn(&mut next_tick);
