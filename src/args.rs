@@ -2,6 +2,13 @@
 //!
 //! Exit codes: 0 done (also when nothing was found), 1 failed, 2 used wrongly, 78 bad configuration.
 
+mod alerts;
+
+pub use alerts::{
+    AlertArgs, AlertsAction, AlertsArgs, AlertsListArgs, DeployArgs, ExceptionArgs, ExceptionMuteArgs,
+    ExceptionResolveArgs, ExceptionsAction, ExceptionsArgs, ExceptionsListArgs, SilenceArgs,
+};
+
 use crate::client::{Format, Order, Output};
 use crate::completion::Shell;
 use crate::parse::Show;
@@ -71,6 +78,15 @@ pub enum Command {
     /// List the patterns of messages: how often, since when, how lately, a sample, a trend.
     #[command(after_long_help = PATTERNS_EXAMPLES)]
     Patterns(PatternsArgs),
+    /// Exceptions in groups, with states and a history: list them, show one, resolve, mute, reopen.
+    #[command(after_long_help = alerts::EXCEPTIONS_EXAMPLES)]
+    Exceptions(ExceptionsArgs),
+    /// Alerts: what fires and fired, acknowledge, silence.
+    #[command(after_long_help = alerts::ALERTS_EXAMPLES)]
+    Alerts(AlertsArgs),
+    /// Tell that a version was put into service.
+    #[command(after_long_help = alerts::DEPLOY_EXAMPLES)]
+    Deploy(DeployArgs),
     /// Remove every line that a query finds, for ever: from the index, the patterns and the journal.
     #[command(after_long_help = DELETE_EXAMPLES)]
     Delete(DeleteArgs),

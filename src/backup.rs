@@ -16,7 +16,7 @@ const MARKER: &str = "backup.json";
 /// What tells which files a store has.
 const MANIFESTS: [&str; 2] = ["index/manifest", "metrics/manifest"];
 /// Copied in this order: positions of followers never lead the journal's end.
-const PARTS: [&str; 4] = ["sinks", "index", "metrics", "journal"];
+const PARTS: [&str; 5] = ["sinks", "alerter", "index", "metrics", "journal"];
 /// Of files that never change once they are there: splits, and blocks of the metrics store.
 const UNCHANGING: [&str; 2] = ["split", "rollup"];
 /// A store whose manifest changes more often than it can be copied is a store to copy in a quiet hour.

@@ -1,8 +1,9 @@
 //! From arguments to exit code: one function a command.
 
 use crate::args::{
-    Args, Command, DeleteArgs, ExportArgs, ExportMetricsArgs, GenArgs, ListArgs, ParseArgs, PatternsArgs,
-    QueryArgs, RunArgs, SearchArgs, StatusArgs, TailArgs, TraceArgs, ValidateArgs,
+    AlertsAction, AlertsArgs, Args, Command, DeleteArgs, DeployArgs, ExceptionsAction, ExceptionsArgs,
+    ExportArgs, ExportMetricsArgs, GenArgs, ListArgs, ParseArgs, PatternsArgs, QueryArgs, RunArgs,
+    SearchArgs, StatusArgs, TailArgs, TraceArgs, ValidateArgs,
 };
 use crate::backup::{self, Copied};
 use crate::client::{self, ClientError, Compression, Intent, Listed, Search, Server, Until};
@@ -71,6 +72,9 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Fields(args) => list(&args.list, Listed::Fields, &args.query),
         Command::Values(args) => list(&args.list, Listed::Values(args.field), &args.query),
         Command::Patterns(args) => patterns(&args),
+        Command::Exceptions(args) => exceptions(&args),
+        Command::Alerts(args) => alerts(&args),
+        Command::Deploy(args) => deploy(&args),
         Command::Delete(args) => delete(&args),
         Command::Parse(args) => understood(&args),
         Command::Gen(args) => generate(&args),
@@ -167,6 +171,41 @@ fn patterns(args: &PatternsArgs) -> Result<(), Failure> {
         limit: args.limit,
     };
     ask(&args.server.server, |server| client::patterns(server, &wanted, args.output, &mut Screen::stdout()))
+}
+
+fn exceptions(args: &ExceptionsArgs) -> Result<(), Failure> {
+    use client::exceptions::{list, mute, reopen, resolve, show};
+    let screen = &mut Screen::stdout();
+    match &args.action {
+        None => ask(&args.list.server.server, |server| list(server, &args.list, screen)),
+        Some(ExceptionsAction::List(args)) => ask(&args.server.server, |server| list(server, args, screen)),
+        Some(ExceptionsAction::Show(args)) => ask(&args.server.server, |server| show(server, args, screen)),
+        Some(ExceptionsAction::Resolve(args)) => {
+            ask(&args.exception.server.server, |server| resolve(server, args))
+        }
+        Some(ExceptionsAction::Mute(args)) => ask(&args.exception.server.server, |server| mute(server, args)),
+        Some(ExceptionsAction::Reopen(args)) => ask(&args.server.server, |server| reopen(server, args)),
+    }
+}
+
+fn alerts(args: &AlertsArgs) -> Result<(), Failure> {
+    use client::alerts::{acknowledge, history, list, silence, silences, unsilence};
+    let screen = &mut Screen::stdout();
+    match &args.action {
+        None => ask(&args.list.server.server, |server| list(server, &args.list, screen)),
+        Some(AlertsAction::List(args)) => ask(&args.server.server, |server| list(server, args, screen)),
+        Some(AlertsAction::History(args)) => ask(&args.server.server, |server| history(server, args, screen)),
+        Some(AlertsAction::Silences(args)) => {
+            ask(&args.server.server, |server| silences(server, args, screen))
+        }
+        Some(AlertsAction::Acknowledge(args)) => ask(&args.server.server, |server| acknowledge(server, args)),
+        Some(AlertsAction::Silence(args)) => ask(&args.server.server, |server| silence(server, args)),
+        Some(AlertsAction::Unsilence(args)) => ask(&args.server.server, |server| unsilence(server, args)),
+    }
+}
+
+fn deploy(args: &DeployArgs) -> Result<(), Failure> {
+    ask(&args.server.server, |server| client::alerts::deploy(server, args))
 }
 
 fn delete(args: &DeleteArgs) -> Result<(), Failure> {

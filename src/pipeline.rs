@@ -5,6 +5,7 @@
 //! DATA/journal   the router's segments
 //! DATA/index     the log store's splits and manifest
 //! DATA/metrics   the metrics store's blocks and manifest
+//! DATA/alerter   exceptions, alerts, what is usual, messages to be sent
 //! DATA/sinks     positions of sinks
 //! DATA/shipper   identities and checkpoints of the shipper in this process
 //! ```
@@ -12,7 +13,10 @@
 use crate::command::Failure;
 use crate::config::Config;
 use crate::http::{self, Api, EXPORTS_MAX, Receivers, Reloads, SEARCHES_MAX, Watchdog};
+use crate::notify::Notifier;
+use crate::senses::Stores;
 use crate::terminal::note;
+use logweir_alerter::Alerter;
 use logweir_base::dir::{RealDir, SharedDir};
 use logweir_base::ids::JournalId;
 use logweir_base::time::{Clock, SystemClock};
@@ -53,6 +57,8 @@ pub struct Server {
     shipper: Arc<LocalShipper>,
     runtime: Option<Runtime>,
     stop: watch::Sender<bool>,
+    /// Ends the sending thread when it is dropped.
+    _notify: crossbeam::channel::Sender<()>,
     _lock: File,
 }
 
@@ -68,14 +74,18 @@ impl Server {
         let store = indexer.store();
         let rollup = open_rollup(&config, &data, &router)?;
         let metrics = NodeNames(rollup.store());
+        let alerter = open_alerter(&data, &router, &store, &metrics)?;
+        let alerts = alerter.reader();
         let windows_age = windows_age(&config);
         let starting = router.durable();
         let routes = Routes::new(&config.routes()).map_err(|e| e.to_string())?;
         router.follow(Box::new(Kept::new(indexer, &routes)), Pace::Acks).map_err(|e| e.to_string())?;
         router.follow(Box::new(rollup), Pace::Free).map_err(|e| e.to_string())?;
+        router.follow(Box::new(alerter), Pace::Free).map_err(|e| e.to_string())?;
         follow_sinks(&config, &router, &routes)?;
         // Rules count by the configuration in the journal, so that a replay counts alike.
-        router.append_config(config.to_toml()).ok_or("the journal takes nothing: is its disk full?")?;
+        let text = config.journaled();
+        let unjournaled = router.append_config(text.clone()).is_none().then_some(text);
         let runtime = runtime()?;
         let (stop, stopped) = watch::channel(false);
         let (http, ingest) = (bind(&runtime, config.http.listen)?, bind(&runtime, config.ingest.listen)?);
@@ -91,6 +101,7 @@ impl Server {
             store,
             metrics,
             windows_age,
+            alerter: alerts.clone(),
             receivers: Receivers::default(),
             router: router.clone(),
             shipper: shipper.status.clone(),
@@ -105,11 +116,12 @@ impl Server {
         });
         runtime.spawn(http::serve(http, http::routes(api.clone()), stopped));
         let watched = api.clone();
-        let thread = std::thread::Builder::new().name("watch".to_owned());
-        thread
-            .spawn(move || crate::watch::watch(&watched))
-            .map_err(|e| format!("cannot start the watching thread: {e}"))?;
+        spawn("watch", move || crate::watch::watch(&watched, unjournaled))?;
+        let (notify_stop, notify_stopped) = crossbeam::channel::bounded(0);
+        let notifier = Notifier::new(alerts, Arc::new(SystemClock));
+        spawn("notify", move || notifier.run(&notify_stopped))?;
         Ok(Self {
+            _notify: notify_stop,
             http: http_addr,
             ingest: ingest_addr,
             router,
@@ -275,6 +287,22 @@ fn open_rollup(config: &Config, data: &Path, router: &Router) -> Result<Rollup, 
     Rollup::open(dir, router.journal_id(), config.rollup()).map_err(|e| e.to_string())
 }
 
+fn open_alerter(
+    data: &Path,
+    router: &Router,
+    logs: &logweir_indexer::Store,
+    metrics: &NodeNames<logweir_rollup::Store>,
+) -> Result<Alerter, String> {
+    let senses = Stores { logs: logs.clone(), metrics: NodeNames(metrics.0.clone()) };
+    Alerter::open(&data.join("alerter"), router.journal_id(), Box::new(senses)).map_err(|e| e.to_string())
+}
+
+/// Starts a thread that ends by itself when the server does.
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), String> {
+    let thread = std::thread::Builder::new().name(name.to_owned());
+    thread.spawn(work).map(drop).map_err(|e| format!("cannot start the thread {name}: {e}"))
+}
+
 /// A log store that is bounded in size may drop lines at any age.
 fn windows_age(config: &Config) -> Duration {
     match config.retention.size_max {
@@ -300,8 +328,8 @@ fn reload(reread: Reread, running: Config, takers: Takers) -> Reload {
         if let Some(what) = needs_restart(&running, &config) {
             return Err(format!("{what} cannot change while the server runs: restart it"));
         }
-        let text = config.to_toml();
-        if text != running.to_toml() {
+        let text = config.journaled();
+        if text != running.journaled() {
             let journaled = router.append_config(text);
             journaled.ok_or("the journal takes nothing at the moment: try again when it does")?;
         }

@@ -3,6 +3,9 @@
 //! Heartbeats: each shipper writes a line of its own every ten seconds, and here it is searched for, so that what a line takes
 //! from being written to being found is measured all the way, host by host. Clocks of hosts that differ from ours show in it.
 //!
+//! A configuration that the journal could not take at the start, because its disk was full: it is tried again, and until then
+//! logs are counted by the rules of before.
+//!
 //! Errors of the metrics store, such as a metric with more series than the budget allows: each is told once, in the log and in
 //! the status.
 
@@ -24,7 +27,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const SEARCH_MAX: Duration = Duration::from_secs(10);
 
 /// Follows the journal until the router stops. What leaves memory unread is passed over: it would say nothing of now.
-pub fn watch(api: &Api) {
+pub fn watch(api: &Api, mut unjournaled: Option<String>) {
     let feed = api.router.feed();
     let mut after = api.router.durable();
     let mut told = Vec::new();
@@ -34,15 +37,23 @@ pub fn watch(api: &Api) {
                 after = entry.position;
                 match &entry.body {
                     EntryBody::Records(batch) => time_heartbeats(batch, entry.position, api),
-                    EntryBody::Tick(_) => tell_errors(api, &mut told),
+                    EntryBody::Tick(_) => {
+                        tell_errors(api, &mut told);
+                        unjournaled = journal(api, unjournaled);
+                    }
                     _ => {}
                 }
             }
             Step::Behind => after = api.router.durable(),
-            Step::Idle => {}
+            Step::Idle => unjournaled = journal(api, unjournaled),
             Step::Closed => return,
         }
     }
+}
+
+/// Journals a configuration; what is left to be journaled.
+fn journal(api: &Api, config: Option<String>) -> Option<String> {
+    config.filter(|text| api.router.append_config(text.clone()).is_none())
 }
 
 /// Tells what was not told yet. The store keeps its latest few, so this list is as short.

@@ -159,6 +159,31 @@ fn d15_an_index_of_another_journal_is_refused() {
     assert_eq!(world.server.count("x"), 400, "an index that is gone is filled from the journal");
 }
 
+/// D03: a journal that is full because a sink takes nothing holds up acknowledgements, and neither searches nor a new start.
+#[test]
+fn d03_a_server_whose_journal_is_full_starts_and_searches() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let config = dir.path().join("full.toml");
+    let dead = common::free_port();
+    let text = format!(
+        "[journal]\nsize_max = \"4MiB\"\nsegment_size = \"1MiB\"\nballast_size = \"1MiB\"\n\
+         [[sink]]\nname = \"dead\"\ntype = \"tcp\"\naddress = \"127.0.0.1:{dead}\"\n[[route]]\nto = [\"dead\"]\n"
+    );
+    fs::write(&config, text).expect("writes");
+    let log = dir.path().join("app.log");
+    write_lines(&log, &format!("flood {}", "x".repeat(300)), 20_000);
+    let mut server = Server::start(dir.path(), &["-c", path_text(&config)]);
+    let _shipper = Shipper::start(dir.path(), server.ingest, &[], &[path_text(&log)]);
+    let is_full = |server: &Server| status(server).filter(|s| s["journal"]["full"].is_string()).map(drop);
+    wait_for("the journal to be full", || is_full(&server));
+    let found = server.count("flood");
+    assert!(found > 0);
+    server.process.kill();
+    server.restart();
+    wait_for("the journal to be full again", || is_full(&server));
+    assert_eq!(server.count("flood"), found);
+}
+
 /// S01, S02: SIGTERM ends server and shipper cleanly, also when the server cannot be reached.
 #[test]
 fn s01_sigterm_ends_cleanly_without_the_network() {

@@ -62,6 +62,8 @@ pub struct HitJson<'a> {
     pub summary: Option<Summary>,
     /// Stands behind the last hit of a trace.
     pub story: Option<Box<Story>>,
+    /// Exceptions and alerts that a trace took part in.
+    pub took_part: Option<Box<TookPart>>,
     /// Records that match and that a live tail has left out.
     pub skipped: Option<u64>,
     /// Batches that a live tail never looked at.
@@ -69,6 +71,45 @@ pub struct HitJson<'a> {
     /// How far an export is; no hit.
     #[serde(borrow)]
     pub progress: Option<Progress<'a>>,
+}
+
+/// In what a trace took part.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct TookPart {
+    /// Groups of exceptions.
+    pub exceptions: Vec<PartOfException>,
+    /// Alerts that fired.
+    pub episodes: Vec<PartOfAlert>,
+}
+
+/// A group of exceptions, in short.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct PartOfException {
+    /// Its name.
+    pub id: String,
+    /// Its state.
+    pub state: String,
+    /// Type; may be empty.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What its first occurrence said.
+    pub message: String,
+}
+
+/// An alert, in short.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct PartOfAlert {
+    /// Its name.
+    pub episode: String,
+    /// What was the matter.
+    pub summary: String,
+    /// Since when.
+    pub since: String,
+    /// When it was over.
+    pub ended: Option<String>,
 }
 
 /// How far an export is.

@@ -2,7 +2,9 @@
 //! `status`. They
 //! speak HTTP only, read answers line by line in constant memory, and judge whether an answer is whole.
 
+pub mod alerts;
 mod delete;
+pub mod exceptions;
 mod export;
 mod export_metrics;
 mod fields;
@@ -18,6 +20,7 @@ mod trace;
 mod view;
 
 pub use delete::{Deletion, Intent, Until, delete, status as deletions};
+pub use exceptions::ExceptionJson;
 pub use export::{Compression, Export, Format, export};
 pub use export_metrics::export_metrics;
 pub use fields::{Listed, Listing, list};
@@ -36,6 +39,12 @@ use clap::ValueEnum;
 use hit::{Answer, Summary};
 use std::io::Write;
 use view::HitView;
+
+/// Who decides: as it was said, else as the system knows whoever runs this.
+fn who(said: Option<&str>) -> String {
+    let known = || std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_default();
+    said.map_or_else(known, str::to_owned)
+}
 
 /// Which hits come first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

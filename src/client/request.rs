@@ -109,6 +109,11 @@ impl Server {
         self.answer(ask, self.agent.post(self.url_of(ask)).send_empty())
     }
 
+    /// The same as a DELETE.
+    pub fn delete(&self, ask: &Ask) -> Result<Lines<'_>, ClientError> {
+        self.answer(ask, self.agent.delete(self.url_of(ask)).call())
+    }
+
     fn url_of(&self, ask: &Ask) -> String {
         format!("{}{}", self.url, ask.path_and_query)
     }

@@ -71,6 +71,9 @@ pub struct JournalStatus {
     pub bytes: u64,
     /// Segment files.
     pub segments: u64,
+    /// Why nothing is acknowledged, while that is so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub full: Option<String>,
 }
 
 /// The log store.
@@ -158,6 +161,9 @@ fn print<W: Write>(status: &Status, screen: &mut Screen<W>) -> io::Result<()> {
     let text =
         format!("position {}, {} in {} segments", journal.position, size(journal.bytes), journal.segments);
     line(screen, "journal", &text)?;
+    if let Some(why) = &journal.full {
+        line(screen, "", &format!("full: {why}"))?;
+    }
     let text = format!(
         "{} lines, {} in {} splits, {} lines in the tail",
         index.lines,

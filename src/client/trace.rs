@@ -18,7 +18,7 @@
 //! say something. The picture comes first but is told last, so that lines are held as they are printed, up to
 //! [`HELD_BYTES_MAX`]; a server tells traces that are far shorter.
 
-use super::hit::HitJson;
+use super::hit::{HitJson, TookPart};
 use super::request::{Ask, ClientError, Server, encode};
 use super::view::{HitView, print_text, short_time};
 use super::{Output, print_answer};
@@ -60,8 +60,12 @@ pub fn trace<W: Write>(
     let (mut view, mut told) = (HitView::new(output), TraceView::new(screen));
     let outcome = print_answer(server, &ask, screen, |answer, screen| match (output, &answer.hit.story) {
         (Output::Text, Some(story)) => told.tell(story, screen),
-        (Output::Text, None) => told.line(&answer.hit, screen),
+        (Output::Text, None) => match &answer.hit.took_part {
+            Some(part) => print_part(part, screen),
+            None => told.line(&answer.hit, screen),
+        },
         (Output::Raw, Some(_)) => Ok(()),
+        (Output::Raw, None) if answer.hit.took_part.is_some() => Ok(()),
         (Output::Json, _) | (Output::Raw, None) => view.print(answer, screen),
     });
     // What there is of a broken answer is shown too.
@@ -168,6 +172,26 @@ impl TraceView {
             marks: self.of_service.get(&service.name).map_or(&[], Vec::as_slice),
         }
     }
+}
+
+/// What it took part in, one a line.
+fn print_part<W: Write>(part: &TookPart, screen: &mut Screen<W>) -> io::Result<()> {
+    screen.newline()?;
+    for one in &part.exceptions {
+        let id: String = one.id.chars().take(ID_CHARS).collect();
+        let what = if one.kind.is_empty() { String::new() } else { format!("{}: ", one.kind) };
+        screen.text(Tone::Warn, &format!("took part in exception {id} ({}) ", one.state))?;
+        screen.text(Tone::Plain, &format!("{what}{}", one.message).replace('\n', " "))?;
+        screen.newline()?;
+    }
+    for one in &part.episodes {
+        let ended = one.ended.as_deref().unwrap_or("now");
+        screen.text(Tone::Warn, &format!("took part in alert {} ", one.episode))?;
+        screen
+            .text(Tone::Plain, &format!("{} ({} to {ended})", one.summary, one.since).replace('\n', " "))?;
+        screen.newline()?;
+    }
+    Ok(())
 }
 
 /// A row of the picture.

@@ -1,6 +1,7 @@
 //! What types cannot say: addresses, names that must be unique or known, fields that belong together.
 
-use super::{Config, Redact, Sink, SinkKind};
+use super::{Config, Redact, Sink, SinkKind, alerts};
+use logweir_alerter::rule::compile;
 use logweir_base::query::Query;
 use logweir_rollup::rules::{RuleSet, RuleText, WithDefaults};
 use logweir_shipper::config::zone_rule;
@@ -37,6 +38,7 @@ pub fn check(config: &Config) -> Vec<Finding> {
     }
     check_routes(config, &mut found);
     check_rules(config, &mut found);
+    alerts::check(config, &mut found);
     found
 }
 
@@ -113,7 +115,10 @@ fn check_redact(at: usize, redact: &Redact, found: &mut Vec<Finding>) {
 }
 
 fn check_rules(config: &Config, found: &mut Vec<Finding>) {
-    let texts: Vec<_> = config.metric.iter().map(|metric| RuleText(metric.rule.clone())).collect();
+    let of_rules = config.rule.iter().filter_map(|rule| compile(rule, &config.alerts).ok());
+    let of_rules = of_rules.flat_map(|rule| rule.metrics).map(RuleText);
+    let texts = config.metric.iter().map(|metric| RuleText(metric.rule.clone())).chain(of_rules);
+    let texts: Vec<_> = texts.collect();
     let defaults = if config.metrics.defaults { WithDefaults::Yes } else { WithDefaults::No };
     if let Err(problem) = RuleSet::compile(&texts, defaults) {
         let reason = format!("at column {} of the rule: {}", problem.column, problem.reason);

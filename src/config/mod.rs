@@ -3,6 +3,7 @@
 //!
 //! Unknown keys are refused. Strings may hold `${VAR}`, `${VAR:-default}`, `${VAR:?reason}`; `$$` is a dollar sign.
 
+mod alerts;
 mod check;
 mod load;
 mod metrics;
@@ -12,10 +13,13 @@ mod variables;
 
 pub use check::exposed;
 pub use load::{Exposure, Problem, Problems, load};
+pub use logweir_alerter::config::{Alerts, Digest, Receiver, Rule};
+pub use logweir_base::units::{Period, Size};
 pub use metrics::{Metric, Metrics, Scrape, Statsd};
 pub use reference::reference;
-pub use logweir_base::units::{Period, Size};
 
+use logweir_alerter::rule::compile;
+use logweir_shipper::config::zone_rule;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -53,6 +57,14 @@ pub struct Config {
     pub scrape: Vec<Scrape>,
     /// Metrics that are counted from logs, besides those that always are.
     pub metric: Vec<Metric>,
+    /// Alerts: what holds for all rules.
+    pub alerts: Alerts,
+    /// What people are told of. Rules may stand in files of their own: `-c config/rules`.
+    pub rule: Vec<Rule>,
+    /// Who is told, and how.
+    pub receiver: Vec<Receiver>,
+    /// Mails now and then about what changed among exceptions.
+    pub digest: Vec<Digest>,
     /// What is hidden before a line leaves its host: each match becomes `[name:hash]`. Byte offsets do not change.
     pub redact: Vec<Redact>,
     /// Other systems that lines are sent to, besides the log store. Each is a reader of the journal with its own position.
@@ -320,7 +332,19 @@ impl Default for Retention {
 }
 
 impl Config {
-    /// The whole of it as text: what the journal keeps of a change.
+    /// The whole of it as the journal keeps it: with the rules by which logs are counted for alerts, and with zones as rules, so
+    /// that who reads it needs nothing of this host.
+    pub fn journaled(&self) -> String {
+        let mut config = self.clone();
+        let rules = self.rule.iter().filter_map(|rule| compile(rule, &self.alerts).ok());
+        config.metric.extend(rules.flat_map(|rule| rule.metrics).map(|rule| Metric { rule }));
+        for digest in &mut config.digest {
+            digest.zone = digest.zone.as_deref().and_then(|zone| zone_rule(zone).ok());
+        }
+        config.to_toml()
+    }
+
+    /// The whole of it as text.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("a configuration is plain data")
     }
@@ -362,6 +386,10 @@ impl Config {
                 rule: "metric \"payments_failed_total\" = count where level:error service:payment by host"
                     .to_owned(),
             }],
+            alerts: alerts::example(),
+            rule: alerts::example_rules(),
+            receiver: alerts::example_receivers(),
+            digest: alerts::example_digests(),
             redact: vec![
                 Redact { name: "email".to_owned(), regex: None },
                 Redact { name: "session".to_owned(), regex: text("session=([0-9a-f]{32})") },

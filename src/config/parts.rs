@@ -127,13 +127,6 @@ impl Config {
     }
 }
 
-impl Size {
-    /// In memory, where more than the address space cannot be.
-    fn bytes(self) -> usize {
-        usize::try_from(self.0).unwrap_or(usize::MAX)
-    }
-}
-
 /// The fields a kind needs are there, since the configuration was checked.
 fn sink(sink: &Sink) -> router::SinkConfig {
     let kind = match sink.kind {

@@ -1,6 +1,7 @@
 //! The HTTP side: search, traces, export, fields, live tail, deletion, metrics in and out, status, health, reload. Only this folder knows
 //! HTTP's server side.
 
+pub mod alerting;
 mod delete;
 mod export;
 mod export_metrics;
@@ -63,6 +64,8 @@ pub struct Api {
     pub metrics: NodeNames<logweir_rollup::Store>,
     /// How long its windows are those of ten seconds and no line has left the log store for its age.
     pub windows_age: Duration,
+    /// Exceptions and alerts.
+    pub alerter: logweir_alerter::Reader,
     /// What came over HTTP.
     pub receivers: Receivers,
     /// The router.
@@ -157,6 +160,7 @@ pub fn routes(api: Arc<Api>) -> Router {
         .route("/api/v1/delete", get(delete::deletions).post(delete::delete))
         .route("/api/v1/delete/{id}", get(delete::deletion))
         .merge(metric_routes())
+        .merge(alert_routes())
         .route("/health", health.clone())
         .route("/-/healthy", health.clone())
         .route("/health/livez", health)
@@ -171,6 +175,23 @@ pub fn routes(api: Arc<Api>) -> Router {
             error(404, &BadParam { reason, column: None })
         })
         .with_state(api)
+}
+
+/// Exceptions, alerts, silences, deploys.
+fn alert_routes() -> Router<Arc<Api>> {
+    use alerting::{alerts, deploys, exceptions};
+    Router::new()
+        .route("/api/v1/exceptions", get(exceptions::list))
+        .route("/api/v1/exceptions/{id}", get(exceptions::one))
+        .route("/api/v1/exceptions/{id}/resolve", post(exceptions::resolve))
+        .route("/api/v1/exceptions/{id}/mute", post(exceptions::mute))
+        .route("/api/v1/exceptions/{id}/reopen", post(exceptions::reopen))
+        .route("/api/v1/alerts", get(alerts::list))
+        .route("/api/v1/episodes", get(alerts::episodes))
+        .route("/api/v1/episodes/{id}/acknowledge", post(alerts::acknowledge))
+        .route("/api/v1/silences", get(alerts::silences).post(alerts::silence))
+        .route("/api/v1/silences/{id}", axum::routing::delete(alerts::unsilence))
+        .route("/api/v1/deploys", get(deploys::list).post(deploys::deploy))
 }
 
 /// Metrics: those that are sent to us, and Prometheus' API to ask for them.

@@ -102,6 +102,7 @@ fn gather(api: &Api) -> Option<Status> {
             position: durable,
             bytes: router.journal_bytes,
             segments: router.segments as u64,
+            full: router.full,
         },
         index: IndexStatus {
             lines: index.split_lines + index.tail_lines,

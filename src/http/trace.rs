@@ -3,12 +3,14 @@
 //! ```text
 //! {...a hit..., "offset_ms": 12.345, "adjusted": "2026-11-23T10:15:00.012345Z"}    adjusted: when its host's clock was corrected
 //! {"story": {"trace_id", "start", "duration_ms", "services", "hosts", "spans", "gaps", ...}}    see trace::Story
+//! {"took_part": {"exceptions": [...], "episodes": [...]}}    when it took part in any; see alerting::TookPart
 //! {"summary": {"hits", "partial", "complete_up_to", "errors", ...}}
 //! ```
 //!
 //! Order needs all lines before the first is sent, so they are held: at most [`LINES_MAX`] and [`HELD_BYTES_MAX`]. A longer
 //! trace is told up to there, and the summary says that it is partial and why.
 
+use super::alerting::{Looker, TookPart, TraceLine};
 use super::hit::{extend_hit, write_record};
 use super::params::{BadParam, Wanted};
 use super::search::{CHUNKS_MAX, covered, request_of, send};
@@ -66,7 +68,7 @@ pub async fn trace(
     ndjson(answer)
 }
 
-fn query_of(id: &str) -> Result<Query, BadParam> {
+pub(super) fn query_of(id: &str) -> Result<Query, BadParam> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
     if id.is_empty() || id.len() > 128 || !id.chars().all(plain) {
         return Err(bad("trace: an id of letters, digits, `-`, `_`, `.` and `:` is expected".to_owned()));
@@ -95,7 +97,7 @@ fn answer_with(
     chunks: &mpsc::Sender<Bytes>,
 ) -> Result<(), ()> {
     let covered = covered(api);
-    let mut held = Held::default();
+    let mut held = Held::new(Looker::new(&api.alerter));
     let summary = api.store.search(&request_of(&wanted, chunks), &mut |hit| {
         if chunks.is_closed() { ControlFlow::Break(()) } else { held.take(hit) }
     });
@@ -109,8 +111,14 @@ fn answer_with(
     }
     serde_json::to_writer(&mut buffer, &StoryLine { story: &told.story })
         .expect("plain data always serialises");
+    let part = TookPart::of(&api.alerter, id, &held.looked);
+    let part = if part.is_empty() {
+        String::new()
+    } else {
+        format!("\n{}", serde_json::json!({ "took_part": part.to_json() }))
+    };
     let summary = summary_of(&summary, &held, covered);
-    writeln!(buffer, "\n{summary}").expect("memory takes writes");
+    writeln!(buffer, "{part}\n{summary}").expect("memory takes writes");
     send(chunks, &mut buffer)
 }
 
@@ -138,9 +146,11 @@ impl Place {
 }
 
 /// The lines of a trace, and their hits.
-#[derive(Default)]
 struct Held {
     lines: Vec<Line>,
+    /// The same, looked at for exceptions and alerts.
+    looked: Vec<TraceLine>,
+    looker: Looker,
     /// Hits as JSON, back to back.
     hits: Vec<u8>,
     /// Where in `hits` each line's is.
@@ -151,6 +161,11 @@ struct Held {
 }
 
 impl Held {
+    fn new(looker: Looker) -> Self {
+        let (lines, looked, hits, places) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { lines, looked, looker, hits, places, cut: None, parser: Parser::default() }
+    }
+
     fn take(&mut self, hit: &Hit<'_>) -> ControlFlow<()> {
         let too_much = if self.lines.len() == LINES_MAX {
             format!("{LINES_MAX} lines")
@@ -171,6 +186,7 @@ impl Held {
         let record = Record::of(&hit.view, &mut self.parser);
         let start = self.hits.len();
         write_record(&mut self.hits, hit, &record);
+        self.looked.push(self.looker.look(&hit.view, &record));
         self.places.push(start..self.hits.len());
         self.lines.push(Line {
             time: record.timestamp,
