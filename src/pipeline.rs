@@ -12,7 +12,7 @@
 
 use crate::command::Failure;
 use crate::config::Config;
-use crate::http::{self, Api, EXPORTS_MAX, Receivers, Reloads, SEARCHES_MAX, Watchdog};
+use crate::http::{self, Api, EXPORTS_MAX, QUERIES_MAX, Receivers, Reloads, SEARCHES_MAX, Watchdog};
 use crate::notify::Notifier;
 use crate::senses::Stores;
 use crate::terminal::note;
@@ -112,6 +112,8 @@ impl Server {
             clock,
             searches: Arc::new(Semaphore::new(SEARCHES_MAX)),
             exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
+            queries: Arc::new(Semaphore::new(QUERIES_MAX)),
+            large_query: Mutex::default(),
             latencies: http::Latencies::default(),
         });
         runtime.spawn(http::serve(http, http::routes(api.clone()), stopped));

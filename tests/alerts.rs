@@ -79,6 +79,11 @@ fn an_exception_is_told_decided_about_and_remembered() {
         alert["annotations"]["deploy"].as_str().is_some_and(|deploy| deploy.contains("1.2 by ann")),
         "{alert}"
     );
+    assert_eq!(server.count("since:deploy level:error"), 2);
+    assert_eq!(server.count("since:deploy/shop level:error"), 2);
+    check(&["search", "--server", &url, "--since", "deploy", "level:error"], 0, "order failed");
+    check(&["search", "--server", &url, "since:deploy/none"], 2, "no such deploy is known");
+    check(&["status", "--server", &url], 0, "alerter");
     // From the trace to what it took part in, here and in the story.
     let path = "/api/v1/alerts?trace=4bf92f3577b34da6a3ce000000000002";
     let took_part = json(server.http, path);

@@ -54,6 +54,8 @@ pub struct Alerter {
     intake: Intake,
     baselines: Baselines,
     pace: Pace,
+    /// Somebody looks after them since the last tick.
+    acknowledged: Vec<Alert>,
     /// The memory is ahead of the file: a commit has failed.
     is_ahead: bool,
 }
@@ -74,6 +76,7 @@ impl Alerter {
             intake: Intake::default(),
             baselines: Baselines::default(),
             pace: Pace::default(),
+            acknowledged: Vec::new(),
             is_ahead: false,
         };
         alerter.resume(&rows);
@@ -114,6 +117,7 @@ impl Alerter {
     fn go_back(&mut self) -> Result<(), FollowerError> {
         let rows = self.reader.reopen(&self.dir).map_err(failed)?;
         self.resume(&rows);
+        self.acknowledged.clear();
         self.is_ahead = false;
         Ok(())
     }
@@ -141,12 +145,15 @@ impl Alerter {
             id(group).map(|id| memory.groups.change(id, |group| change(group)));
         };
         match action {
-            Action::Deploy(deploy) => memory.deployed(DeployMark {
-                service: deploy.service.clone(),
-                version: deploy.version.clone(),
-                by: deploy.by.clone(),
-                at: deploy.at,
-            }),
+            Action::Deploy(deploy) => {
+                memory.deployed(DeployMark {
+                    service: deploy.service.clone(),
+                    version: deploy.version.clone(),
+                    by: deploy.by.clone(),
+                    at: deploy.at,
+                });
+                self.reader.deployed(memory);
+            }
             Action::Resolve { group, in_version, by } => change(group, &mut |group| {
                 group.resolve(Resolution { in_version: in_version.clone(), by: by.clone() }, received);
             }),
@@ -156,11 +163,12 @@ impl Alerter {
             Action::Reopen { group, .. } => change(group, &mut |group| group.reopen(received)),
             Action::Silence(silence) => memory.silences.insert(silence.id.clone(), silence.clone()),
             Action::Unsilence { id, .. } => drop(memory.silences.remove(id)),
-            Action::Acknowledge { episode, by } => self.acknowledge(episode, by, received, memory),
+            Action::Acknowledge { episode, by } => self.acknowledge(episode, by, memory),
         }
     }
 
-    fn acknowledge(&self, id: &str, by: &str, now: Timestamp, memory: &mut Memory) {
+    /// It is told at the next tick, since what is not committed must not be sent.
+    fn acknowledge(&mut self, id: &str, by: &str, memory: &mut Memory) {
         let key = memory.alerts.iter().find(|(_, alert)| alert.episode == id && alert.phase == Phase::Firing);
         let Some(key) = key.map(|(key, _)| key.to_owned()) else { return };
         let who = if by.is_empty() { "somebody" } else { by };
@@ -171,7 +179,7 @@ impl Alerter {
             alert.acknowledged = Some(who.to_owned());
             alert.clone()
         });
-        alert.iter().for_each(|alert| tell::acknowledged(&self.configured, alert, now, memory));
+        self.acknowledged.extend(alert);
     }
 
     /// What takes time is asked while the memory is free, so that nobody who reads it waits for long.
@@ -192,6 +200,9 @@ impl Alerter {
             }
         }
         tell::pages(&self.configured, &moved.ended, now, &mut self.pace, &mut memory);
+        for alert in std::mem::take(&mut self.acknowledged) {
+            tell::acknowledged(&self.configured, &alert, now, &mut memory);
+        }
         tell::digests(&self.configured, now, &mut memory);
         self.commit_memory(memory, Reached { journal: self.journal, position, now })
     }
@@ -267,11 +278,15 @@ impl Alerter {
                 // What cannot be seen is neither over nor begins.
                 (false, _) if is_stale => {}
                 (false, Ok(Some(answer))) => {
+                    memory.counters.evaluations += 1;
                     let sights = evaluate::judge(rule, answer, now, memory, &mut self.baselines);
                     self.see(rule, sights, now, memory, &mut moved);
                 }
                 (false, Ok(None)) => {}
-                (false, Err(e)) => memory.report(format!("rule {}: {e}", rule.name)),
+                (false, Err(e)) => {
+                    memory.counters.evaluation_failures += 1;
+                    memory.report(format!("rule {}: {e}", rule.name));
+                }
             }
         }
         if !is_stale {
@@ -312,7 +327,7 @@ impl Alerter {
         }
         // Alerts of which nothing is known any more: groups that changed, series that are gone.
         let prefix = format!("{}/", rule.name);
-        let others = memory.alerts.iter().map(|(key, _)| key).filter(|key| key.starts_with(&prefix));
+        let others = memory.alerts.below(&prefix).map(|(key, _)| key);
         let others: Vec<_> = others.filter(|key| !seen_keys.contains(*key)).map(str::to_owned).collect();
         for key in &others {
             observe(key, Seen::HoldsNot, &timing, now, memory, moved);

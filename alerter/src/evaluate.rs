@@ -129,7 +129,7 @@ fn series(
         Absent::Unknown => None,
     };
     let prefix = format!("{}/", rule.name);
-    for (_, known) in memory.known.iter().filter(|(key, _)| key.starts_with(&prefix)) {
+    for (_, known) in memory.known.below(&prefix) {
         if !found.contains_key(&known.labels) {
             found.insert(known.labels.clone(), absent);
         }

@@ -101,7 +101,7 @@ impl Inventory {
 
     /// All of a kind, each with how long it has been silent.
     pub fn silent(&self, who: Who, now: Timestamp) -> impl Iterator<Item = (&Reporter, Duration)> {
-        let below = self.rows.iter().filter(move |(key, _)| key.starts_with(prefix(who)));
+        let below = self.rows.below(prefix(who));
         below.map(move |(key, row)| {
             let last = self.fresh.get(key).copied().unwrap_or_default().max(row.last);
             (row, now.since(last.max(self.awake_since)))

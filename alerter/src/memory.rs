@@ -82,6 +82,21 @@ pub struct Outgoing {
     pub error: Option<String>,
 }
 
+/// What was counted since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Times a rule was looked at.
+    pub evaluations: u64,
+    /// Times the stores did not answer it.
+    pub evaluation_failures: u64,
+    /// Messages that a receiver has taken.
+    pub sent: u64,
+    /// Tries that failed and are repeated.
+    pub put_off: u64,
+    /// Messages that were given up.
+    pub given_up: u64,
+}
+
 /// Everything.
 #[derive(Debug)]
 pub struct Memory {
@@ -109,8 +124,8 @@ pub struct Memory {
     pub outbox: Table<Outgoing>,
     /// Alerts and series that were not taken since the start, because there were too many.
     pub refused: u64,
-    /// Messages that were given up since the start.
-    pub given_up: u64,
+    /// What was counted since the start.
+    pub counters: Counters,
     /// What went wrong, the latest last.
     pub errors: Vec<String>,
 }
@@ -135,7 +150,7 @@ impl Memory {
             digests: Table::load("digest/", rows, &mut notes),
             outbox: Table::load("outbox/", rows, &mut notes),
             refused: 0,
-            given_up: 0,
+            counters: Counters::default(),
             errors: notes,
         }
     }

@@ -26,7 +26,7 @@ pub fn pause(tries: u32, id: &str) -> Duration {
 /// Where incidents are kept, what is over already is left out instead.
 pub fn put_together(configured: &Configured, receiver: &Receiver, now: Timestamp, memory: &mut Memory) {
     let prefix = format!("{}/", receiver.name);
-    let mut waiting = memory.outbox.iter().filter(|(key, _)| key.starts_with(&prefix)).peekable();
+    let mut waiting = memory.outbox.below(&prefix).peekable();
     if waiting.peek().is_none_or(|(_, it)| now.since(it.notification.at) < STALE_AFTER) {
         return;
     }

@@ -8,6 +8,7 @@ use crate::store::{Rows, Store, StoreError};
 use crate::table::Change;
 use crate::tell;
 use logweir_base::time::Timestamp;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,6 +23,8 @@ struct Shared {
     memory: Mutex<Memory>,
     store: Mutex<Option<Store>>,
     configured: Mutex<Arc<Configured>>,
+    /// The latest deploy of each service, apart from the memory, so that a search need not wait for it.
+    deploys: Mutex<Arc<BTreeMap<String, Timestamp>>>,
 }
 
 /// How sending a message went.
@@ -45,8 +48,9 @@ pub enum Sent {
 
 impl Reader {
     pub(crate) fn new(store: Store, memory: Memory, configured: Configured) -> Self {
+        let deploys = Mutex::new(Arc::new(latest(&memory)));
         let (memory, store) = (Mutex::new(memory), Mutex::new(Some(store)));
-        Self(Arc::new(Shared { memory, store, configured: Mutex::new(Arc::new(configured)) }))
+        Self(Arc::new(Shared { memory, store, configured: Mutex::new(Arc::new(configured)), deploys }))
     }
 
     /// What is remembered. Held for a short time only: the follower waits meanwhile.
@@ -57,6 +61,16 @@ impl Reader {
     /// What is in force.
     pub fn configured(&self) -> Arc<Configured> {
         self.0.configured.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// When each service was deployed last.
+    pub fn latest_deploys(&self) -> Arc<BTreeMap<String, Timestamp>> {
+        self.0.deploys.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// There was a deploy.
+    pub(crate) fn deployed(&self, memory: &Memory) {
+        *self.0.deploys.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(latest(memory));
     }
 
     pub(crate) fn configure(&self, configured: Configured) {
@@ -76,6 +90,7 @@ impl Reader {
         let (opened, rows, notes) = Store::open(dir)?;
         *store = Some(opened);
         *memory = Memory::load(&rows, notes);
+        self.deployed(&memory);
         Ok(rows)
     }
 
@@ -111,7 +126,7 @@ impl Reader {
         for receiver in &configured.receivers {
             outbox::put_together(&configured, receiver, now, &mut memory);
             let prefix = format!("{}/", receiver.name);
-            let first = memory.outbox.iter().find(|(key, _)| key.starts_with(&prefix));
+            let first = memory.outbox.below(&prefix).next();
             if let Some((key, outgoing)) = first.filter(|(_, outgoing)| outgoing.not_before <= now) {
                 due.push((key.to_owned(), receiver.clone(), outgoing.clone()));
             }
@@ -125,16 +140,20 @@ impl Reader {
         let Some(outgoing) = memory.outbox.get_mut(key) else { return Ok(()) };
         let (receiver, id) = (outgoing.notification.receiver.clone(), outgoing.notification.id.clone());
         match how {
-            Sent::Taken => drop(memory.outbox.remove(key)),
+            Sent::Taken => {
+                memory.outbox.remove(key);
+                memory.counters.sent += 1;
+            }
             Sent::Later { reason, after } if now.since(outgoing.notification.at) < GIVE_UP_AFTER => {
                 outgoing.tries = outgoing.tries.saturating_add(1);
                 outgoing.not_before = now.plus(after.unwrap_or_else(|| outbox::pause(outgoing.tries, &id)));
                 outgoing.error = Some(reason.clone());
+                memory.counters.put_off += 1;
                 memory.report(format!("receiver {receiver}: {reason}"));
             }
             Sent::Later { reason, .. } | Sent::Refused { reason } => {
                 memory.outbox.remove(key);
-                memory.given_up += 1;
+                memory.counters.given_up += 1;
                 memory.report(format!("receiver {receiver}: a message was given up: {reason}"));
             }
         }
@@ -142,4 +161,8 @@ impl Reader {
         memory.outbox.take_changes(&mut changes);
         self.write(&changes)
     }
+}
+
+fn latest(memory: &Memory) -> BTreeMap<String, Timestamp> {
+    memory.deploys.iter().map(|(_, mark)| (mark.service.clone(), mark.at)).collect()
 }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 /// A row to write; without a value, to remove.
 pub type Change = (String, Option<Vec<u8>>);
@@ -85,6 +86,12 @@ impl<T: Serialize + DeserializeOwned> Table<T> {
     /// All rows, by key.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &T)> {
         self.rows.iter().map(|(key, row)| (key.as_str(), row))
+    }
+
+    /// Rows whose keys begin so, by key.
+    pub fn below<'t>(&'t self, prefix: &'t str) -> impl Iterator<Item = (&'t str, &'t T)> {
+        let from = self.rows.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
+        from.take_while(move |(key, _)| key.starts_with(prefix)).map(|(key, row)| (key.as_str(), row))
     }
 
     /// How many.

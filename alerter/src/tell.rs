@@ -109,7 +109,7 @@ fn is_held(alert: &Alert, rule: &Rule, memory: &Memory) -> bool {
             && rule.inhibited_by.contains(&other.rule)
             && shared.into_iter().all(|(name, value)| alert.labels.get(name) == Some(value))
     };
-    is_silenced || memory.alerts.iter().any(|(_, other)| inhibits(other))
+    is_silenced || !rule.inhibited_by.is_empty() && memory.alerts.iter().any(|(_, other)| inhibits(other))
 }
 
 fn add<'c>(
@@ -277,14 +277,9 @@ pub fn put(receiver: &str, message: Message, now: Timestamp, memory: &mut Memory
     let notification = Notification { id, receiver: receiver.to_owned(), at: now, message };
     memory.outbox.insert(key, Outgoing { notification, tries: 0, not_before: now, error: None });
     let prefix = format!("{receiver}/");
-    let waiting: Vec<_> = memory
-        .outbox
-        .iter()
-        .filter(|(key, _)| key.starts_with(&prefix))
-        .map(|(key, _)| key.to_owned())
-        .collect();
+    let waiting: Vec<_> = memory.outbox.below(&prefix).map(|(key, _)| key.to_owned()).collect();
     for key in waiting.iter().take(waiting.len().saturating_sub(WAITING_MAX)) {
         memory.outbox.remove(key);
-        memory.given_up += 1;
+        memory.counters.given_up += 1;
     }
 }

@@ -58,11 +58,11 @@ pub enum Order {
 /// How hits are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Output {
-    /// A line for people: time, severity, service, host, message, trace-id.
+    /// For people: a line a hit, or a table.
     Text,
-    /// The server's JSON object.
+    /// The server's JSON.
     Json,
-    /// The line as it was written.
+    /// The lines as they were written; of a table the cells, with tabs between.
     Raw,
 }
 

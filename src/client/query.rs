@@ -46,12 +46,31 @@ struct Data {
 }
 
 #[derive(Debug, Deserialize)]
+struct AnswerAtOnce {
+    data: DataAtOnce,
+}
+
+#[derive(Debug, Deserialize)]
+struct DataAtOnce {
+    result: Vec<AtOnce>,
+}
+
+#[derive(Debug, Deserialize)]
+struct AtOnce {
+    metric: BTreeMap<String, String>,
+    value: Option<(f64, String)>,
+}
+
+#[derive(Debug, Deserialize)]
 struct Series {
     metric: BTreeMap<String, String>,
     #[serde(default)]
     values: Vec<(f64, String)>,
     #[serde(default)]
     histograms: Vec<(f64, Value)>,
+    /// What it has at the end of the time.
+    #[serde(skip)]
+    end: Option<f64>,
 }
 
 /// From when to when, and in which steps; in seconds.
@@ -82,7 +101,8 @@ pub fn query<W: Write>(
         screen.newline()?;
         return Ok(screen.flush()?);
     }
-    let answer: Answer = serde_json::from_slice(&body).map_err(|e| server.nonsense(&e))?;
+    let mut answer: Answer = serde_json::from_slice(&body).map_err(|e| server.nonsense(&e))?;
+    add_ends(&mut answer.data.result, at_end(server, wanted, now)?);
     let mut view = TableView::new(&COLUMNS.map(str::to_owned), output);
     for series in &answer.data.result {
         view.take(&[], cells(series, range), screen)?;
@@ -96,6 +116,28 @@ pub fn query<W: Write>(
         note("nothing found: no series of that name and labels has a value in this time");
     }
     Ok(())
+}
+
+/// What each series has at the end of the time, which lies between two steps as a rule. A query that cannot be asked so, such as
+/// one for a number, has its steps only.
+fn at_end(server: &Server, wanted: &MetricQuery, now: Timestamp) -> Result<Vec<AtOnce>, ClientError> {
+    let (_, end) = span_of(&wanted.since, wanted.until.as_deref(), now)?;
+    let ask = Ask::new("/api/v1/query")
+        .param("query", &wanted.promql)
+        .param("time", &(end.0 as f64 / 1e9).to_string());
+    let body = server.ask(&ask)?.whole()?;
+    Ok(serde_json::from_slice::<AnswerAtOnce>(&body).map(|answer| answer.data.result).unwrap_or_default())
+}
+
+/// Adds what series have at the end to what they have at the steps.
+fn add_ends(series: &mut Vec<Series>, ends: Vec<AtOnce>) {
+    for end in ends {
+        let at = series.iter().position(|one| one.metric == end.metric).unwrap_or_else(|| {
+            series.push(Series { metric: end.metric, values: Vec::new(), histograms: Vec::new(), end: None });
+            series.len() - 1
+        });
+        series[at].end = end.value.map(|(_, value)| number(&value));
+    }
 }
 
 /// Begin and end, from what was typed.
@@ -112,7 +154,9 @@ pub(super) fn span_of(
     let start = time("since", since)?;
     let end = until.map_or(Ok(now), |until| time("until", until))?;
     if end < start {
-        return Err(ClientError::Usage("--until is before --since".to_owned()));
+        let reason =
+            format!("the time ends before it begins: since {start}, until {end}; give --since with --until");
+        return Err(ClientError::Usage(reason));
     }
     Ok((start, end))
 }
@@ -138,7 +182,8 @@ fn cells(series: &Series, range: Range) -> Map<String, Value> {
     let counts =
         series.histograms.iter().map(|(time, h)| (*time, number(h["count"].as_str().unwrap_or("NaN"))));
     let points: Vec<(f64, f64)> = numbers.chain(counts).collect();
-    let finite: Vec<f64> = points.iter().map(|(_, value)| *value).filter(|value| value.is_finite()).collect();
+    let values = points.iter().map(|(_, value)| *value).chain(series.end);
+    let finite: Vec<f64> = values.filter(|value| value.is_finite()).collect();
     let mean = finite.iter().sum::<f64>() / finite.len() as f64;
     let steps = ((range.end - range.start) / range.step).round() as usize + 1;
     let mut bars = vec![None; steps];
@@ -149,10 +194,14 @@ fn cells(series: &Series, range: Range) -> Map<String, Value> {
         }
     }
     let name = if series.histograms.is_empty() { name(series) } else { name(series) + " (count)" };
-    let number = |value: Option<f64>| value.map_or(Value::Null, |value| json!(value));
+    // JSON has no infinity.
+    let number = |value: Option<f64>| match value {
+        Some(value) if value.is_infinite() => json!(if value > 0.0 { "+Inf" } else { "-Inf" }),
+        value => value.map_or(Value::Null, |value| json!(value)),
+    };
     let row = [
         json!(name),
-        number(points.last().map(|(_, value)| *value)),
+        number(series.end.or_else(|| points.last().map(|(_, value)| *value))),
         number(finite.iter().copied().reduce(f64::min)),
         number(Some(mean)),
         number(finite.iter().copied().reduce(f64::max)),
@@ -204,5 +253,24 @@ mod tests {
         assert_eq!(row["series"], "up{job=\"a\"}");
         assert_eq!((&row["min"], &row["avg"], &row["max"]), (&json!(1.0), &json!(2.0), &json!(3.0)));
         assert_eq!(row["trend"], "▃.█.");
+        assert_eq!(row["last"], json!(null), "not a number");
+    }
+
+    /// With `--since 24h` the last step was up to 24 minutes old, and a server's first minute had none.
+    #[test]
+    fn the_last_value_is_that_of_the_end() {
+        let series = |values: Value| {
+            serde_json::from_value::<Series>(json!({ "metric": { "job": "a" }, "values": values }))
+        };
+        let end = |job: &str, value: &str| AtOnce {
+            metric: BTreeMap::from([("job".to_owned(), job.to_owned())]),
+            value: Some((35.0, value.to_owned())),
+        };
+        let mut all = vec![series(json!([[0, "1"], [30, "3"]])).expect("sound")];
+        add_ends(&mut all, vec![end("a", "5"), end("b", "+Inf")]);
+        let rows: Vec<_> =
+            all.iter().map(|one| cells(one, Range { start: 0.0, end: 30.0, step: 10.0 })).collect();
+        assert_eq!((&rows[0]["last"], &rows[0]["max"]), (&json!(5.0), &json!(5.0)));
+        assert_eq!((&rows[1]["last"], &rows[1]["trend"]), (&json!("+Inf"), &json!("....")));
     }
 }

@@ -112,7 +112,8 @@ impl Cell {
 /// Whole numbers as they are, others to six digits that count.
 fn number_text(number: &serde_json::Number) -> String {
     match number.as_f64() {
-        Some(float) if number.is_f64() && float != 0.0 && float.abs() < 1e15 => {
+        Some(0.0) => "0".to_owned(),
+        Some(float) if number.is_f64() && float.abs() < 1e15 => {
             let digits = (5 - float.abs().log10().floor() as i32).clamp(0, 12) as usize;
             let text = format!("{float:.digits$}");
             if text.contains('.') {
@@ -125,6 +126,14 @@ fn number_text(number: &serde_json::Number) -> String {
     }
 }
 
+/// A text that is too wide loses its end, and shows that it did.
+fn shortened(text: &str) -> String {
+    if text.chars().count() <= CELL_CHARS_MAX {
+        return text.to_owned();
+    }
+    text.chars().take(CELL_CHARS_MAX - 1).chain(['…']).collect()
+}
+
 fn print_line<'a, W: Write>(
     cells: impl Iterator<Item = (&'a str, usize, bool)>,
     tone: Tone,
@@ -132,7 +141,7 @@ fn print_line<'a, W: Write>(
 ) -> io::Result<()> {
     let mut line = String::new();
     for (text, width, to_the_right) in cells {
-        let shown: String = text.chars().take(CELL_CHARS_MAX).collect();
+        let shown = shortened(text);
         let padding = " ".repeat(width.saturating_sub(shown.chars().count()));
         line.push_str(if line.is_empty() { "" } else { "  " });
         match to_the_right {

@@ -8,8 +8,7 @@ use axum::extract::{Path as UrlPath, Query as UrlQuery, State};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use logweir_base::ids::{Position, random_bytes};
-use logweir_base::query::Query;
-use logweir_base::time::Timestamp;
+use logweir_base::query::{Moment, Query};
 use logweir_indexer::{DeletionState, DeletionStatus};
 use serde::Deserialize;
 use std::net::IpAddr;
@@ -39,10 +38,9 @@ pub async fn delete(
         let reason = "a page of another site must not delete here".to_owned();
         return error(403, &BadParam { reason, column: None });
     }
-    let query =
-        params.map_err(|rejection| BadParam { reason: rejection.body_text(), column: None }).and_then(
-            |UrlQuery(params)| deletion_query(params.q.as_deref().unwrap_or_default(), api.clock.now()),
-        );
+    let query = params
+        .map_err(|rejection| BadParam { reason: rejection.body_text(), column: None })
+        .and_then(|UrlQuery(params)| deletion_query(params.q.as_deref().unwrap_or_default(), &api.moment()));
     let query = match query {
         Ok(query) => query,
         Err(bad) => return error(400, &bad),
@@ -92,7 +90,7 @@ fn ask(api: &Api, query: &Query) -> Response {
 }
 
 /// A query of a deletion: one that says itself what goes, so that it can be judged line by line at any time.
-fn deletion_query(text: &str, now: Timestamp) -> Result<Query, BadParam> {
+fn deletion_query(text: &str, now: &Moment) -> Result<Query, BadParam> {
     let query = parse_query(text, now)?;
     if query.asks_for_patterns() {
         let reason = "a deletion cannot ask for pattern: say what its lines have in common".to_owned();
@@ -193,7 +191,7 @@ mod tests {
     #[test]
     fn queries_that_cannot_delete_are_refused() {
         let check = |text: &str, fine: bool| {
-            assert_eq!(deletion_query(text, Timestamp::default()).is_ok(), fine, "{text}")
+            assert_eq!(deletion_query(text, &Moment::default()).is_ok(), fine, "{text}")
         };
         check("user:4711", true);
         check(r#""pattern:5f0e9a1c""#, true);

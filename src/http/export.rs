@@ -13,6 +13,7 @@ use axum::extract::{Query as UrlQuery, State};
 use axum::response::Response;
 use bytes::Bytes;
 use logweir_base::parse::{Parser, Record};
+use logweir_base::query::Moment;
 use logweir_base::time::Timestamp;
 use logweir_indexer::{Hit, Order, SearchRequest};
 use serde::Deserialize;
@@ -43,7 +44,7 @@ pub struct ExportParams {
 
 impl ExportParams {
     /// Reads all parameters. Unlike a search, an export is of all, the oldest first, when nothing else is said.
-    fn read(&self, now: Timestamp) -> Result<(Wanted, Projection), BadParam> {
+    fn read(&self, now: &Moment) -> Result<(Wanted, Projection), BadParam> {
         let scope = Wanted::in_scope(self.q.as_deref(), self.since.as_deref(), self.until.as_deref(), now)?;
         let wanted = Wanted {
             limit: limit_param(self.limit.as_deref(), None)?,
@@ -63,7 +64,7 @@ pub async fn export(
         .map_err(|rejection| BadParam { reason: rejection.body_text(), column: None })
         .and_then(|UrlQuery(params)| {
             let shows = params.progress.as_deref() == Some("true");
-            params.read(api.clock.now()).map(|(wanted, projection)| (wanted, projection, shows))
+            params.read(&api.moment()).map(|(wanted, projection)| (wanted, projection, shows))
         });
     let (wanted, projection, shows_progress) = match wanted {
         Ok(wanted) => wanted,
@@ -208,11 +209,11 @@ mod tests {
 
     #[test]
     fn an_export_is_of_all_the_oldest_first() {
-        let now = Timestamp::from_seconds(1_000_000);
-        let (wanted, _) = ExportParams::default().read(now).expect("defaults are fine");
+        let now = Moment::from(Timestamp::from_seconds(1_000_000));
+        let (wanted, _) = ExportParams::default().read(&now).expect("defaults are fine");
         assert_eq!((wanted.limit, wanted.newest_first), (None, false));
         let params = ExportParams { order: Some("up".to_owned()), ..ExportParams::default() };
-        assert!(params.read(now).is_err_and(|bad| bad.reason.starts_with("order: `up`")));
+        assert!(params.read(&now).is_err_and(|bad| bad.reason.starts_with("order: `up`")));
     }
 
     #[test]

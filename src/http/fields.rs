@@ -73,7 +73,7 @@ fn asked(api: &Api, params: Params) -> Result<Asked, BadParam> {
     let FieldsParams { field, q, since, until, prefix, limit: most } = params;
     let most = limit_param(most.as_deref(), Some(LIMIT_DEFAULT))?;
     Ok(Asked {
-        scope: Wanted::in_scope(q.as_deref(), since.as_deref(), until.as_deref(), api.clock.now())?,
+        scope: Wanted::in_scope(q.as_deref(), since.as_deref(), until.as_deref(), &api.moment())?,
         field,
         prefix: prefix.unwrap_or_default(),
         limit: most.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX),

@@ -37,14 +37,16 @@ use axum::http::{Method, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{get, post};
 use bytes::Bytes;
+use logweir_alerter::memory::Memory;
 use logweir_base::ids::Position;
+use logweir_base::query::Moment;
 use logweir_base::time::{Clock, Timestamp};
 use logweir_rollup::node::NodeNames;
 use logweir_router::Stopwatch;
 use params::BadParam;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::StreamExt;
@@ -55,6 +57,9 @@ pub const SEARCHES_MAX: usize = 8;
 /// Exports that run at a time, beside the searches: one goes at the pace of its client, for hours if need be, and must not
 /// hold up those who look for something. Further ones are refused.
 pub const EXPORTS_MAX: usize = 4;
+
+/// Metric queries that run at a time; further ones wait their turn. A dashboard asks for dozens at once.
+pub const QUERIES_MAX: usize = 8;
 
 /// What the handlers need of the running server.
 pub struct Api {
@@ -90,8 +95,24 @@ pub struct Api {
     pub searches: Arc<Semaphore>,
     /// Bounds [`EXPORTS_MAX`].
     pub exports: Arc<Semaphore>,
+    /// Bounds [`QUERIES_MAX`].
+    pub queries: Arc<Semaphore>,
+    /// Held by a metric query that takes much memory.
+    pub large_query: Mutex<()>,
     /// How long answers took.
     pub latencies: Latencies,
+}
+
+impl Api {
+    /// What the alerter remembers. Whoever writes it may hold it while a disk syncs, so other tasks are handed over meanwhile.
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        tokio::task::block_in_place(|| self.alerter.memory())
+    }
+
+    /// What words of time in a query count from.
+    fn moment(&self) -> Moment {
+        Moment { now: self.clock.now(), deploys: self.alerter.latest_deploys() }
+    }
 }
 
 /// How the last reload of the configuration went, and when one last succeeded; the start counts as one.

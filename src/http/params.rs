@@ -2,8 +2,8 @@
 
 use super::search::DEADLINE;
 use logweir_base::pipe::{Pipeline, Reduce, Step};
-use logweir_base::query::{Query, QueryError};
-use logweir_base::time::{Timestamp, parse_duration, parse_time};
+use logweir_base::query::{Moment, Query, QueryError};
+use logweir_base::time::{Timestamp, parse_duration};
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -79,7 +79,7 @@ impl Wanted {
         q: Option<&str>,
         since: Option<&str>,
         until: Option<&str>,
-        now: Timestamp,
+        now: &Moment,
     ) -> Result<Self, BadParam> {
         Ok(Self {
             since: time_param("since", since, now)?,
@@ -106,7 +106,7 @@ impl SearchParams {
     }
 
     /// Reads all parameters; `now` is what `15m` counts back from.
-    pub fn read(&self, now: Timestamp) -> Result<Wanted, BadParam> {
+    pub fn read(&self, now: &Moment) -> Result<Wanted, BadParam> {
         let Pipeline { query, reduce, steps } = parse(self.q.as_deref().unwrap_or("*"), now)?;
         let is_limited = steps.iter().any(|step| matches!(step, Step::Limit(_)));
         Ok(Wanted {
@@ -124,12 +124,12 @@ impl SearchParams {
 }
 
 /// Expressions take their time to be compiled, so the worker that serves sockets hands its other tasks over meanwhile.
-fn parse(text: &str, now: Timestamp) -> Result<Pipeline, QueryError> {
-    tokio::task::block_in_place(|| Pipeline::parse(text, now))
+fn parse(text: &str, now: &Moment) -> Result<Pipeline, QueryError> {
+    tokio::task::block_in_place(|| Pipeline::parse(text, now.clone()))
 }
 
 /// Reads conditions; `now` is what `15m` counts back from.
-pub fn parse_query(text: &str, now: Timestamp) -> Result<Query, BadParam> {
+pub fn parse_query(text: &str, now: &Moment) -> Result<Query, BadParam> {
     let Pipeline { query, reduce, steps } = parse(text, now)?;
     Ok(Wanted { reduce, steps, ..Wanted::all_of(query) }.without_pipes()?.query)
 }
@@ -140,12 +140,12 @@ impl From<QueryError> for BadParam {
     }
 }
 
-fn time_param(name: &str, text: Option<&str>, now: Timestamp) -> Result<Option<Timestamp>, BadParam> {
+fn time_param(name: &str, text: Option<&str>, now: &Moment) -> Result<Option<Timestamp>, BadParam> {
     let Some(text) = text.filter(|t| !t.is_empty()) else {
         return Ok(None);
     };
-    let expected = "a span back from now such as 15m, 2h or 7d, or a time such as 2026-11-23T10:15:00Z";
-    parse_time(text, Some(now)).map(Some).ok_or_else(|| bad(name, text, expected))
+    let expected = "a span back from now such as 15m, 2h or 7d, a time such as 2026-11-23T10:15:00Z, or a deploy that is known";
+    now.time(text).map(Some).ok_or_else(|| bad(name, text, expected))
 }
 
 /// A bound on a count; 0 is none.
@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     fn read(params: SearchParams) -> Result<Wanted, BadParam> {
-        params.read(Timestamp::from_seconds(1_000_000))
+        params.read(&Timestamp::from_seconds(1_000_000).into())
     }
 
     #[test]

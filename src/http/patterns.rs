@@ -38,7 +38,7 @@ pub async fn patterns(
 ) -> Response {
     let wanted =
         params.map_err(|rejection| BadParam { reason: rejection.body_text(), column: None }).and_then(
-            |UrlQuery(params)| Ok((params.asks_for_all(), params.read(api.clock.now())?.without_pipes()?)),
+            |UrlQuery(params)| Ok((params.asks_for_all(), params.read(&api.moment())?.without_pipes()?)),
         );
     let (all, wanted) = match wanted {
         Ok(wanted) => wanted,

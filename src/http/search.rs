@@ -31,7 +31,7 @@ pub async fn search(
 ) -> Response {
     let wanted = params
         .map_err(|rejection| BadParam { reason: rejection.body_text(), column: None })
-        .and_then(|UrlQuery(params)| params.read(api.clock.now()));
+        .and_then(|UrlQuery(params)| params.read(&api.moment()));
     match wanted {
         Ok(wanted) => run(api, wanted).await,
         Err(bad) => error(400, &bad),

@@ -94,6 +94,8 @@ fn gather(api: &Api) -> Option<Status> {
         errors.map(|e| ErrorStatus { time: e.time.to_string(), message: e.text.clone() }).collect();
     let now = api.clock.now().to_string();
     errors.extend(index.errors.iter().map(|e| ErrorStatus { time: now.clone(), message: e.clone() }));
+    let alerter = api.alerter.memory().errors.clone();
+    errors.extend(alerter.into_iter().map(|message| ErrorStatus { time: now.clone(), message }));
     Some(Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uptime_seconds: api.started.elapsed().as_secs(),

@@ -20,7 +20,7 @@ use bytes::Bytes;
 use logweir_base::entry::{Entry, EntryBody, RecordBatch};
 use logweir_base::ids::Position;
 use logweir_base::parse::{Parser, RecordView};
-use logweir_base::query::{Matcher, Query};
+use logweir_base::query::{Matcher, Moment, Query};
 use logweir_base::time::Timestamp;
 use logweir_indexer::Hit;
 use logweir_router::Step;
@@ -50,7 +50,7 @@ pub struct TailParams {
 
 impl TailParams {
     /// Reads all parameters: what to show, and how much of it a second.
-    fn read(&self, now: Timestamp) -> Result<(Query, u64), BadParam> {
+    fn read(&self, now: &Moment) -> Result<(Query, u64), BadParam> {
         let query = parse_query(self.q.as_deref().unwrap_or("*"), now)?;
         let rate = match self.rate.as_deref().unwrap_or_default() {
             "" => Ok(RATE_DEFAULT),
@@ -71,7 +71,7 @@ pub async fn tail(
 ) -> Response {
     let wanted = params
         .map_err(|rejection| BadParam { reason: rejection.body_text(), column: None })
-        .and_then(|UrlQuery(params)| params.read(api.clock.now()));
+        .and_then(|UrlQuery(params)| params.read(&api.moment()));
     let (query, rate) = match wanted {
         Ok(wanted) => wanted,
         Err(bad) => return error(400, &bad),
@@ -250,7 +250,7 @@ mod tests {
     fn a_rate_is_a_number_of_hits() {
         let rate = |text: Option<&str>| {
             let params = TailParams { q: None, rate: text.map(str::to_owned) };
-            params.read(Timestamp::default()).map(|(_, rate)| rate).map_err(|bad| bad.reason)
+            params.read(&Moment::default()).map(|(_, rate)| rate).map_err(|bad| bad.reason)
         };
         assert_eq!((rate(None), rate(Some("")), rate(Some("0"))), (Ok(500), Ok(500), Ok(0)));
         assert!(rate(Some("-1")).is_err_and(|reason| reason.starts_with("rate: ")));

@@ -69,7 +69,7 @@ fn a_message_that_was_taken_is_gone_and_one_that_was_not_comes_again() {
     rig.reader().sent(&again[0].0, Sent::Taken, at(210)).expect("notes");
     rig.crash();
     assert_eq!(rig.reader().due(at(300)).len(), 0);
-    assert_eq!(rig.reader().memory().given_up, 0);
+    assert_eq!(rig.reader().memory().counters.given_up, 0);
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn a_message_that_is_refused_or_too_old_is_given_up() {
     rig.reader().sent(&key, Sent::Refused { reason: "it answers 404".into() }, at(150)).expect("notes");
     let reader = rig.reader();
     let memory = reader.memory();
-    assert_eq!((memory.given_up, memory.outbox.len()), (1, 0));
+    assert_eq!((memory.counters.given_up, memory.outbox.len()), (1, 0));
     assert!(memory.errors[0].contains("404"));
 }
 

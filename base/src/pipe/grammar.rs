@@ -13,8 +13,8 @@
 use super::Pipeline;
 use super::spec::{Aggregate, Function, Reduce, StatsSpec, Step};
 use crate::query::cursor::{Cursor, Place};
-use crate::query::{Query, QueryError};
-use crate::time::{Timestamp, parse_duration};
+use crate::query::{Moment, Query, QueryError};
+use crate::time::parse_duration;
 
 /// Pipes in one search.
 const PIPES_MAX: usize = 16;
@@ -25,7 +25,7 @@ const CONTEXT_MAX: u64 = 100;
 const PIPE_NAMES: &str = "`count`, `sum(f)`, `avg(f)`, `min(f)`, `max(f)`, `p99(f)`, `distinct(f)`, `top`, `sort`, `limit`, \
                           `fields`, `patterns` or `context`";
 
-pub(super) fn parse(text: &str, now: Timestamp) -> Result<Pipeline, QueryError> {
+pub(super) fn parse(text: &str, now: &Moment) -> Result<Pipeline, QueryError> {
     let (query, cursor) = Query::parse_before_pipes(text, Some(now))?;
     let mut pipes = Pipes { cursor, reduce: None, steps: Vec::new(), columns: None };
     let mut count = 0;

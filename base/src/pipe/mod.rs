@@ -25,8 +25,7 @@ pub use spec::{Aggregate, Function, Reduce, StatsSpec, Step};
 pub use stats::{Slot, Stats};
 pub use table::{Cell, Table};
 
-use crate::query::{Query, QueryError};
-use crate::time::Timestamp;
+use crate::query::{Moment, Query, QueryError};
 
 /// A query and its pipes.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,8 +39,8 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// Reads a query with its pipes; `15m` counts back from `now`.
-    pub fn parse(text: &str, now: Timestamp) -> Result<Self, QueryError> {
-        grammar::parse(text, now)
+    /// Reads a query with its pipes; `15m` counts back from `now`, and `deploy` is known when that knows of any.
+    pub fn parse(text: &str, now: impl Into<Moment>) -> Result<Self, QueryError> {
+        grammar::parse(text, &now.into())
     }
 }

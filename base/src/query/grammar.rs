@@ -9,14 +9,14 @@
 //!        | ("<" | "<=" | ">" | ">=") end | ("[" | "{") end "TO" end ("]" | "}")
 //!        | "(" any ")"                            after a field: each term in it is of that field
 //!        | "IN(" item { "," item } ")"            after a field: any of these words or phrases
-//! time   = 15m, 2h, 7d back from now | 2026-11-20 | RFC 3339
+//! time   = 15m, 2h, 7d back from now | 2026-11-20 | RFC 3339 | deploy | deploy/SERVICE
 //! ```
 //! Keywords are upper case. A word is free of blanks, parentheses, quotes and bars, or has them behind a backslash.
 
-use super::QueryError;
 use super::ast::{Bound, Expr, Term, Test};
 use super::cursor::{Cursor, Place, Star, Word};
 use super::leaf::expression;
+use super::{Moment, QueryError};
 use crate::parse::{Number, Severity, tokens};
 use crate::time::{Timestamp, parse_time};
 use std::ops::ControlFlow;
@@ -42,15 +42,16 @@ pub(super) enum Until {
 }
 
 /// Reads conditions. Without `now` spans back from it are refused.
-pub(super) fn conditions(
-    text: &str,
-    now: Option<Timestamp>,
+pub(super) fn conditions<'t>(
+    text: &'t str,
+    now: Option<&Moment>,
     until: Until,
-) -> Result<(Expr, Cursor<'_>), QueryError> {
+) -> Result<(Expr, Cursor<'t>), QueryError> {
     if text.len() > TEXT_BYTES_MAX {
         return Err(QueryError { column: 1, message: format!("longer than {TEXT_BYTES_MAX} bytes") });
     }
     let cursor = Cursor::new(text);
+    let now = now.cloned();
     let mut grammar = Grammar { cursor, now, until, field: None, terms: 0, regexes: 0 };
     let expr = grammar.any(0)?;
     match grammar.cursor.peek() {
@@ -62,7 +63,7 @@ pub(super) fn conditions(
 
 struct Grammar<'a> {
     cursor: Cursor<'a>,
-    now: Option<Timestamp>,
+    now: Option<Moment>,
     until: Until,
     /// The field whose parentheses we are in.
     field: Option<String>,
@@ -172,11 +173,22 @@ impl Grammar<'_> {
             true => self.cursor.phrase()?,
             false => self.cursor.word(Place::Value)?.text,
         };
-        match parse_time(&text, self.now) {
+        let time = match &self.now {
+            Some(now) => now.time(&text),
+            None => parse_time(&text, None),
+        };
+        let is_deploy = text == "deploy" || text.starts_with("deploy/");
+        match time {
             Some(time) => self.term(start, test(time)),
-            None if self.now.is_none() && parse_time(&text, Some(Timestamp::default())).is_some() => {
+            None if self.now.is_none()
+                && (is_deploy || parse_time(&text, Some(Timestamp::default())).is_some()) =>
+            {
                 let message =
                     "a span back from now has no meaning here; a time is expected, as in `since:2026-11-20`";
+                Err(self.cursor.error_at(start, message))
+            }
+            None if is_deploy => {
+                let message = "no such deploy is known; tell of one with `logweir deploy`";
                 Err(self.cursor.error_at(start, message))
             }
             None => {

@@ -19,6 +19,7 @@ mod facts;
 mod grammar;
 mod leaf;
 mod matcher;
+mod moment;
 mod prefilter;
 
 #[cfg(test)]
@@ -31,6 +32,7 @@ mod tests;
 pub use candidates::Candidates;
 pub use facts::{Facts, Head, NumbersAt, Presence};
 pub use matcher::{ByWord, Matcher};
+pub use moment::Moment;
 pub use prefilter::Prefilter;
 
 use crate::time::Timestamp;
@@ -54,10 +56,10 @@ pub struct QueryError {
 
 impl Query {
     /// Reads conditions, in which `15m` counts back from `now`, up to the first pipe.
-    pub(crate) fn parse_before_pipes(
-        text: &str,
-        now: Option<Timestamp>,
-    ) -> Result<(Self, cursor::Cursor<'_>), QueryError> {
+    pub(crate) fn parse_before_pipes<'t>(
+        text: &'t str,
+        now: Option<&Moment>,
+    ) -> Result<(Self, cursor::Cursor<'t>), QueryError> {
         let read = grammar::conditions(text, now, grammar::Until::Pipe);
         read.map(|(expr, cursor)| (Self { expr }, cursor))
     }

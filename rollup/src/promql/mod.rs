@@ -48,7 +48,7 @@ pub struct Limits<'a> {
     pub samples_max: usize,
     /// Series that one selector may give.
     pub series_max: usize,
-    /// Steps of a range query; Prometheus' bound is 11,000.
+    /// Steps of a range query; Prometheus' bound is 11,000 between the first and the last.
     pub steps_max: usize,
     /// Whether to stop: time is up, or the asker has gone. Asked often.
     pub stop: &'a dyn Fn() -> bool,
@@ -57,7 +57,7 @@ pub struct Limits<'a> {
 impl<'a> Limits<'a> {
     /// The usual ones.
     pub fn with_stop(stop: &'a dyn Fn() -> bool) -> Self {
-        Self { lookback_ms: 300_000, samples_max: 50_000_000, series_max: 1_000_000, steps_max: 11_000, stop }
+        Self { lookback_ms: 300_000, samples_max: 50_000_000, series_max: 1_000_000, steps_max: 11_001, stop }
     }
 }
 

@@ -43,7 +43,7 @@ pub async fn list(
         Err(bad) => return error(400, &bad),
     };
     let Some(trace) = trace else {
-        let memory = api.alerter.memory();
+        let memory = api.memory();
         let alerts: Vec<Value> = (memory.alerts.iter())
             .filter(|(_, alert)| alert.phase != Phase::Over)
             .map(|(_, alert)| alert_json(alert, &memory))
@@ -104,7 +104,7 @@ pub(super) fn episode_json(id: &str, episode: &Episode) -> Value {
 
 /// `GET /api/v1/episodes`: alerts that fired, the latest first.
 pub async fn episodes(State(api): State<Arc<Api>>) -> Response {
-    let memory = api.alerter.memory();
+    let memory = api.memory();
     let mut all: Vec<(&str, &Episode)> = memory.episodes.iter().collect();
     all.sort_by_key(|(id, episode)| (std::cmp::Reverse(episode.since), *id));
     let shown: Vec<Value> =
@@ -119,7 +119,7 @@ pub async fn acknowledge(
     headers: HeaderMap,
     asked: Result<UrlQuery<ByParams>, QueryRejection>,
 ) -> Response {
-    let fires = api.alerter.memory().episodes.get(&episode).is_some_and(|episode| episode.ended.is_none());
+    let fires = api.memory().episodes.get(&episode).is_some_and(|episode| episode.ended.is_none());
     let action = params(asked).and_then(|asked| match fires {
         true => Ok(Action::Acknowledge { episode: episode.clone(), by: asked.by.unwrap_or_default() }),
         false => Err(bad(format!("there is no alert firing of the episode `{}`", episode.escape_debug()))),
@@ -129,7 +129,7 @@ pub async fn acknowledge(
 
 /// `GET /api/v1/silences`
 pub async fn silences(State(api): State<Arc<Api>>) -> Response {
-    let memory = api.alerter.memory();
+    let memory = api.memory();
     let silence = |(_, silence): (&str, &Silence)| {
         value!({
             "id": silence.id,
@@ -172,7 +172,7 @@ pub async fn unsilence(
     headers: HeaderMap,
     asked: Result<UrlQuery<ByParams>, QueryRejection>,
 ) -> Response {
-    let is_there = api.alerter.memory().silences.get(&id).is_some();
+    let is_there = api.memory().silences.get(&id).is_some();
     let action = params(asked).and_then(|asked| match is_there {
         true => Ok(Action::Unsilence { id: id.clone(), by: asked.by.unwrap_or_default() }),
         false => Err(bad(format!("there is no silence `{}`", id.escape_debug()))),

@@ -54,7 +54,7 @@ fn deploy_of(asked: DeployParams, now: Timestamp) -> Result<Deploy, BadParam> {
 
 /// `GET /api/v1/deploys`: the latest first.
 pub async fn list(State(api): State<Arc<Api>>) -> Response {
-    let memory = api.alerter.memory();
+    let memory = api.memory();
     let deploy = |mark: &logweir_alerter::notification::DeployMark| {
         serde_json::json!({
             "service": mark.service,

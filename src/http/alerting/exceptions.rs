@@ -62,7 +62,7 @@ pub async fn list(
         Ok(wanted) => wanted,
         Err(bad) => return error(400, &bad),
     };
-    let memory = api.alerter.memory();
+    let memory = api.memory();
     let is_wanted = |group: &Group| {
         let of_service = |service: &String| group.services.names.contains(service);
         wanted.states.contains(&group.state)
@@ -106,7 +106,7 @@ pub async fn one(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Respons
     let now = api.clock.now();
     match found(&api, &id) {
         Ok(id) => {
-            let memory = api.alerter.memory();
+            let memory = api.memory();
             let group = memory
                 .groups
                 .get(id)
@@ -173,7 +173,7 @@ fn until_of(asked: &DecisionParams, now: Timestamp) -> Result<Until, BadParam> {
 
 /// The one group whose id begins so.
 fn found(api: &Api, text: &str) -> Result<GroupId, BadParam> {
-    let memory = api.alerter.memory();
+    let memory = api.memory();
     let mut ids = memory
         .groups
         .iter()

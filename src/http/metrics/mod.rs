@@ -1,5 +1,6 @@
 //! `/metrics`: Prometheus text about logweir itself.
 
+mod alerts;
 mod page;
 mod process;
 mod series;
@@ -75,6 +76,7 @@ fn render(api: &Api) -> Option<String> {
         out.summary("logweir_e2e_latency_seconds", &[("host", &host)], &stopwatch.latency());
     }
     series::write(api, &mut out);
+    alerts::write(api, &mut out);
     shipper(api, &mut out);
     inventory(&router, &mut out);
     reloads(api, &mut out);

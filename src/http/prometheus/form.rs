@@ -9,6 +9,8 @@ use std::time::Duration;
 
 /// Of a form body; queries of dashboards are some kilobytes.
 const FORM_BYTES_MAX: usize = 1 << 20;
+/// From the end of a request's headers to the end of its form.
+const FORM_TIMEOUT: Duration = Duration::from_secs(10);
 const MS: f64 = 1000.0;
 /// Points a range query may have for each series, as in Prometheus.
 const STEPS_MAX: i64 = 11_000;
@@ -29,8 +31,10 @@ impl Form {
                     "a POST body must be a form (application/x-www-form-urlencoded)",
                 ));
             }
-            let body = axum::body::to_bytes(Body::new(request.into_body()), FORM_BYTES_MAX).await;
-            let body = body.map_err(|_| Problem::bad_data("the form cannot be read, or is over 1 MiB"))?;
+            let body = axum::body::to_bytes(Body::new(request.into_body()), FORM_BYTES_MAX);
+            let body = tokio::time::timeout(FORM_TIMEOUT, body).await.ok().and_then(Result::ok);
+            let why = "the form cannot be read, is over 1 MiB, or has not come within 10 s";
+            let body = body.ok_or_else(|| Problem::bad_data(why))?;
             pairs.extend(parse(&String::from_utf8_lossy(&body)));
         }
         Ok(Self(pairs))

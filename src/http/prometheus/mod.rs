@@ -18,8 +18,8 @@ use logweir_rollup::promql::{self, Limits, Outcome, QueryError};
 use logweir_rollup::select::{Matcher, Span};
 use serde_json::json;
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A query that takes longer ends as a timeout; Prometheus' default.
@@ -28,6 +28,9 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 const COVER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Of a list of series without a time: the last so much.
 const SERIES_SPAN_MS: i64 = 3_600_000;
+/// Points that any query may take, 80 MB of them; one that needs more is done anew when no other such one is under way. So all that
+/// run at once take 1.5 GB at most, and not eight times the bound of one.
+const SAMPLES_OFTEN: usize = 5_000_000;
 
 /// `/api/v1/query?query=&time=&timeout=`
 pub async fn query(State(api): State<Arc<Api>>, request: Request) -> Response {
@@ -156,7 +159,7 @@ async fn evaluate(
     api: Arc<Api>,
     timeout_ms: Option<i64>,
     lookback_ms: Option<i64>,
-    work: impl FnOnce(&Api, &Limits<'_>) -> Result<Outcome, QueryError> + Send + 'static,
+    work: impl Fn(&Api, &Limits<'_>) -> Result<Outcome, QueryError> + Send + 'static,
 ) -> Result<Outcome, Problem> {
     let asked = timeout_ms.and_then(|ms| u64::try_from(ms).ok()).map(Duration::from_millis);
     let (begun, api_latency) = (Instant::now(), api.clone());
@@ -167,7 +170,15 @@ async fn evaluate(
         let stop = || Instant::now() >= until || left.load(Ordering::Relaxed);
         let mut limits = Limits::with_stop(&stop);
         limits.lookback_ms = lookback_ms.unwrap_or(limits.lookback_ms);
-        work(api, &limits)
+        let samples_max = std::mem::replace(&mut limits.samples_max, SAMPLES_OFTEN);
+        match work(api, &limits) {
+            Err(QueryError::TooMuch(_)) => {
+                // One at a time may take much: what a panic leaves of the turn is none.
+                let _alone = api.large_query.lock().unwrap_or_else(PoisonError::into_inner);
+                work(api, &Limits { samples_max, ..limits })
+            }
+            outcome => outcome,
+        }
     });
     let outcome = outcome.await?;
     api_latency.latencies.query.record(begun.elapsed());
@@ -189,7 +200,7 @@ async fn look<T: Send + 'static>(
     api: Arc<Api>,
     work: impl FnOnce(&Api) -> T + Send + 'static,
 ) -> Result<T, Problem> {
-    let turn = api.searches.clone().acquire_owned().await;
+    let turn = api.queries.clone().acquire_owned().await;
     let turn = turn.map_err(|_| Problem::internal("the server is stopping"))?;
     let done = tokio::task::spawn_blocking(move || {
         api.metrics.0.wait_covers(api.router.durable(), COVER_TIMEOUT);

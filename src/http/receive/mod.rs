@@ -1,7 +1,8 @@
 //! Metrics that are sent to us over HTTP: Prometheus remote write, OTLP as protobuf or JSON, OTLP over gRPC. A request is
 //! decoded as a whole, journaled, and answered when it is durable; what of it is no sample is counted and told to the sender.
 //!
-//! Limits: [`BODY_BYTES_MAX`] of a request as sent, the decoders' own limit of one decompressed, [`RECEIVES_MAX`] at a time.
+//! Limits: [`BODY_BYTES_MAX`] of a request as sent, which must have come within [`BODY_TIMEOUT`]; [`HELD_BYTES_MAX`] of all that are
+//! read at a time, the decoders' own limit of one decompressed, [`RECEIVES_MAX`] decoded at a time.
 
 mod grpc;
 mod otlp;
@@ -12,18 +13,24 @@ pub use otlp::metrics as otlp_metrics;
 pub use remote_write::write as remote_write;
 
 use super::Api;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use bytes::Bytes;
 use logweir_base::metric::Received;
 use logweir_base::metric::samples::Writer;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::Semaphore;
 
-/// Requests that are read, decoded and journaled at a time; further ones wait. With the limits of one request this bounds
-/// their memory.
+/// Requests that are decoded and journaled at a time; further ones wait. With the limits of one request this bounds their memory.
 const RECEIVES_MAX: usize = 8;
+/// Bodies that are read at a time, together, in units of [`HELD_UNIT`]. A sender that stalls holds what it has announced and nobody
+/// else's turn.
+const HELD_BYTES_MAX: usize = 64 << 20;
+const HELD_UNIT: usize = 1 << 10;
+/// From the end of a request's headers to the end of its body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Of a request's body, as it is sent.
 const BODY_BYTES_MAX: usize = 16 << 20;
 /// Of a body once gunzipped.
@@ -32,6 +39,7 @@ const GUNZIPPED_BYTES_MAX: usize = 64 << 20;
 /// What came in over HTTP, and who is at it.
 pub struct Receivers {
     turns: Semaphore,
+    held: Semaphore,
     counts: Mutex<BTreeMap<&'static str, Counts>>,
 }
 
@@ -48,7 +56,8 @@ pub struct Counts {
 
 impl Default for Receivers {
     fn default() -> Self {
-        Self { turns: Semaphore::new(RECEIVES_MAX), counts: Mutex::default() }
+        let held = Semaphore::new(HELD_BYTES_MAX / HELD_UNIT);
+        Self { turns: Semaphore::new(RECEIVES_MAX), held, counts: Mutex::default() }
     }
 }
 
@@ -87,8 +96,17 @@ async fn take(
     body: Body,
     decode: impl FnOnce(Bytes, &mut Writer) -> Result<Received, String> + Send + 'static,
 ) -> Result<Received, Refusal> {
-    let _turn = api.receivers.turns.acquire().await.map_err(|_| Refusal::Unavailable("stopping"))?;
-    let taken = read_and_decode(body, decode).await;
+    const STOPPING: Refusal = Refusal::Unavailable("stopping");
+    let announced =
+        body.size_hint().upper().map_or(BODY_BYTES_MAX, |bytes| bytes.min(BODY_BYTES_MAX as u64) as usize);
+    let units = u32::try_from(announced.div_ceil(HELD_UNIT).max(1)).expect("bodies are bounded");
+    let _held = api.receivers.held.acquire_many(units).await.map_err(|_| STOPPING)?;
+    let body = read(body).await;
+    let _turn = api.receivers.turns.acquire().await.map_err(|_| STOPPING)?;
+    let taken = match body {
+        Ok(body) => decoded(body, decode).await,
+        Err(reason) => Err(reason),
+    };
     api.receivers.count(protocol, taken.as_ref().map(|(received, _)| received).map_err(|_| ()));
     let (received, chunks) = taken.map_err(Refusal::Bad)?;
     for chunk in chunks {
@@ -98,13 +116,19 @@ async fn take(
     Ok(received)
 }
 
-async fn read_and_decode(
-    body: Body,
+async fn read(body: Body) -> Result<Bytes, String> {
+    match tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, BODY_BYTES_MAX)).await {
+        Ok(body) => {
+            body.map_err(|e| format!("the body cannot be read, or is over {BODY_BYTES_MAX} bytes: {e}"))
+        }
+        Err(_) => Err(format!("the body has not come within {} s", BODY_TIMEOUT.as_secs())),
+    }
+}
+
+async fn decoded(
+    body: Bytes,
     decode: impl FnOnce(Bytes, &mut Writer) -> Result<Received, String> + Send + 'static,
 ) -> Result<(Received, Vec<Vec<u8>>), String> {
-    let body = axum::body::to_bytes(body, BODY_BYTES_MAX).await;
-    let body =
-        body.map_err(|e| format!("the body cannot be read, or is over {BODY_BYTES_MAX} bytes: {e}"))?;
     let decoded = tokio::task::spawn_blocking(move || {
         let mut writer = Writer::default();
         let received = decode(body, &mut writer)?;
