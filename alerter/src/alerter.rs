@@ -8,6 +8,7 @@ use crate::alert::{Alert, Labels, Phase, Seen, Step, Timing};
 use crate::baselines::Baselines;
 use crate::config::Who;
 use crate::configured::{Configured, STALE};
+use crate::deletion;
 use crate::evaluate::{self, Answer, Sight};
 use crate::group::{GroupId, Resolution};
 use crate::intake::Intake;
@@ -23,6 +24,7 @@ use logweir_base::action::Action;
 use logweir_base::entry::{Entry, EntryBody, Follower, FollowerError, RecordBatch};
 use logweir_base::frame::Resource;
 use logweir_base::ids::{JournalId, Position};
+use logweir_base::query::Query;
 use logweir_base::time::Timestamp;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -56,6 +58,8 @@ pub struct Alerter {
     pace: Pace,
     /// Somebody looks after them since the last tick.
     acknowledged: Vec<Alert>,
+    /// Something was deleted: what the file had of it must not stay in its free pages.
+    must_purge: bool,
     /// The memory is ahead of the file: a commit has failed.
     is_ahead: bool,
 }
@@ -77,6 +81,7 @@ impl Alerter {
             baselines: Baselines::default(),
             pace: Pace::default(),
             acknowledged: Vec::new(),
+            must_purge: false,
             is_ahead: false,
         };
         alerter.resume(&rows);
@@ -105,6 +110,10 @@ impl Alerter {
             Ok((configured, faults)) => {
                 faults.into_iter().for_each(|fault| memory.report(fault));
                 self.intake.watch(configured.queries());
+                let has = |name: &str| configured.receivers.iter().any(|receiver| receiver.name == name);
+                let before = memory.outbox.len();
+                memory.outbox.retain(|_, it| has(&it.notification.receiver));
+                memory.counters.given_up += (before - memory.outbox.len()) as u64;
                 self.reader.configure(configured.clone());
                 self.configured = configured;
                 self.config = Some(text.to_owned());
@@ -169,7 +178,8 @@ impl Alerter {
 
     /// It is told at the next tick, since what is not committed must not be sent.
     fn acknowledge(&mut self, id: &str, by: &str, memory: &mut Memory) {
-        let key = memory.alerts.iter().find(|(_, alert)| alert.episode == id && alert.phase == Phase::Firing);
+        let is_it = |alert: &Alert| alert.episode == id && alert.phase == Phase::Firing;
+        let key = memory.alerts.iter().find(|(_, alert)| is_it(alert));
         let Some(key) = key.map(|(key, _)| key.to_owned()) else { return };
         let who = if by.is_empty() { "somebody" } else { by };
         if let Some(episode) = memory.episodes.get_mut(id) {
@@ -230,6 +240,9 @@ impl Alerter {
         self.reader.write(&changes).map_err(failed)?;
         self.is_ahead = false;
         self.config = None;
+        if std::mem::take(&mut self.must_purge) {
+            self.reader.purge(&self.dir).map_err(failed)?;
+        }
         memory.reached = Some(reached);
         Ok(())
     }
@@ -480,6 +493,11 @@ impl Follower for Alerter {
             EntryBody::Records(batch) => self.records(batch, entry.received, &mut reader.memory()),
             EntryBody::Action(action) => self.act(action, entry.received, &mut reader.memory()),
             EntryBody::Config(text) => self.configure(text, &mut reader.memory()),
+            EntryBody::Delete { query, .. } => {
+                if let Ok(query) = query.parse::<Query>() {
+                    self.must_purge |= deletion::delete(&query, &mut reader.memory());
+                }
+            }
             _ => {}
         }
         Ok(())

@@ -134,7 +134,7 @@ pub enum Direction {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Who {
-    /// A host: lines, or samples.
+    /// A host: lines, heartbeats among them.
     Host,
     /// A service: lines.
     Service,

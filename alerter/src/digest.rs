@@ -63,11 +63,21 @@ pub fn make(config: &Config, from: Timestamp, to: Timestamp, memory: &Memory, li
         from,
         to,
         offset_seconds: schedule::offset_at(config, to),
-        zone: config.zone.clone().unwrap_or_else(|| "UTC".to_owned()),
+        zone: zone_name(schedule::offset_at(config, to)),
         headline: headline(&groups, from, to, memory),
         sections,
         late: false,
         link: links.groups(),
+    }
+}
+
+/// `UTC+01:00`: the configuration in the journal has a rule, which nobody reads.
+fn zone_name(offset_seconds: i32) -> String {
+    let sign = if offset_seconds < 0 { '-' } else { '+' };
+    let minutes = offset_seconds.unsigned_abs() / 60;
+    match minutes {
+        0 => "UTC".to_owned(),
+        _ => format!("UTC{sign}{:02}:{:02}", minutes / 60, minutes % 60),
     }
 }
 

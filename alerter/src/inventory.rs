@@ -2,7 +2,7 @@
 //! may be missed.
 //!
 //! Limits: [`ROWS_MAX`] in all; those that come when it is full are not known, and counted. Who has been silent for
-//! [`FORGET_AFTER`] is forgotten, and a file of which the shipper says that it has ended at once.
+//! [`FORGET_AFTER`] is forgotten.
 
 use crate::config::Who;
 use crate::table::{Change, Table};
@@ -77,13 +77,6 @@ impl Inventory {
 
     fn last_of(&self, key: &str) -> Option<Timestamp> {
         Some(self.rows.get(key)?.last)
-    }
-
-    /// One will not report any more, and rightly so.
-    pub fn end(&mut self, who: Who, labels: &[(&str, &str)]) {
-        let key = key_of(who, labels);
-        self.fresh.remove(&key);
-        self.rows.remove(&key);
     }
 
     /// The server did not run, or the clock was set: whoever is silent is so from now on.
@@ -175,7 +168,6 @@ mod tests {
         inventory.beat("b", at(0));
         assert!(inventory.is_stale(Duration::from_secs(70), at(100)));
         assert!(!inventory.is_stale(Duration::from_secs(71), at(100)));
-        inventory.end(Who::Host, &[("host", "a")]);
         inventory.tick(at(29 + 7 * 86_400));
         assert_eq!(silent(&inventory, 100), [("b".to_owned(), 70)]);
         inventory.tick(at(30 + 7 * 86_400));

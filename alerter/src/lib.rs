@@ -13,6 +13,7 @@ pub mod baseline;
 mod baselines;
 pub mod config;
 mod configured;
+mod deletion;
 mod digest;
 mod evaluate;
 pub mod exception;

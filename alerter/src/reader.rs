@@ -118,6 +118,14 @@ impl Reader {
         self.write(&changes)
     }
 
+    /// Writes the file anew, so that nothing of what was taken out stays in it.
+    pub(crate) fn purge(&self, dir: &Path) -> Result<(), StoreError> {
+        let mut store = self.0.store.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(old) = store.take() else { return Ok(()) };
+        *store = Some(old.rewritten(dir)?);
+        Ok(())
+    }
+
     /// The next message to each receiver that is due, with its key. What waited for long is put together first.
     pub fn due(&self, now: Timestamp) -> Vec<(String, Receiver, Outgoing)> {
         let configured = self.configured();

@@ -80,6 +80,24 @@ impl Store {
         self.try_commit(changes).map_err(|e| error(&self.path, &e))
     }
 
+    /// A file with the same rows and nothing else: pages that redb has freed keep their bytes. It takes the place of this one when
+    /// it is whole.
+    pub fn rewritten(self, dir: &Path) -> Result<Self, StoreError> {
+        let rows = read(&self.db, &mut Vec::new()).map_err(|e| error(&self.path, &e))?;
+        let tmp = self.path.with_extension("redb.tmp");
+        match fs::remove_file(&tmp) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(error(&tmp, &e)),
+            _ => {}
+        }
+        let db = builder().create(&tmp).map_err(|e| error(&tmp, &e))?;
+        let new = Self { path: self.path.clone(), db };
+        let rows: Vec<Change> = rows.into_iter().map(|(key, value)| (key, Some(value))).collect();
+        new.commit(&rows)?;
+        fs::rename(&tmp, &self.path).map_err(|e| error(&tmp, &e))?;
+        fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(|e| error(&self.path, &e))?;
+        Ok(new)
+    }
+
     fn try_commit(&self, changes: &[Change]) -> Result<(), redb::Error> {
         let transaction = self.db.begin_write()?;
         {
@@ -167,6 +185,27 @@ mod tests {
         let put = |key: &str, value: &str| (key.to_owned(), Some(value.as_bytes().to_vec()));
         store.commit(&[put("a", "1"), put("b", "2")]).expect("commits");
         store.commit(&[("a".to_owned(), None), put("c", "3")]).expect("commits");
+        drop(store);
+        let expected = [("b", "2"), ("c", "3")].map(|(k, v)| (k.to_owned(), v.as_bytes().to_vec()));
+        assert_eq!(rows(dir.path()), (Rows::from(expected), vec![]));
+    }
+
+    /// What was taken out is in the file's free pages until it is written anew.
+    #[test]
+    fn a_file_written_anew_has_nothing_of_what_was_taken_out() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (store, ..) = Store::open(dir.path()).expect("opens");
+        let put = |key: &str, value: &str| (key.to_owned(), Some(value.as_bytes().to_vec()));
+        store.commit(&[put("a", "the secret of all"), put("b", "2")]).expect("commits");
+        store.commit(&[("a".to_owned(), None)]).expect("commits");
+        let has_secret = || {
+            let bytes = fs::read(dir.path().join(FILE)).expect("reads");
+            bytes.windows(10).any(|part| part == b"the secret")
+        };
+        assert!(has_secret(), "redb zeroes freed pages now: writing it anew is not needed any more");
+        let store = store.rewritten(dir.path()).expect("written anew");
+        assert!(!has_secret());
+        store.commit(&[put("c", "3")]).expect("commits");
         drop(store);
         let expected = [("b", "2"), ("c", "3")].map(|(k, v)| (k.to_owned(), v.as_bytes().to_vec()));
         assert_eq!(rows(dir.path()), (Rows::from(expected), vec![]));

@@ -7,8 +7,8 @@
 //! name, guard, message    what of a name, a frame, a message tells faults apart
 //! fingerprint   what makes two exceptions one fault
 //! ```
-//! Pure functions; nothing here keeps anything or fails. The service is no part of a fingerprint: groups are kept by service
-//! as well.
+//! Pure functions; nothing here keeps anything or fails. The service is no part of a fingerprint; who keeps groups
+//! tells those apart by service that have neither type nor frames.
 //!
 //! Limits: 14 KiB of a trace (64 KiB of Python's), 8 exceptions of a chain, 64 frames of each; [`KIND_BYTES_MAX`],
 //! [`MESSAGE_BYTES_MAX`] and [`CULPRIT_BYTES_MAX`] of what is kept.

@@ -70,7 +70,8 @@ pub fn compile(config: &Config, alerts: &Alerts) -> Result<Rule, Finding> {
         for_: period(config.for_, for_default),
         keep: period(config.keep_firing_for, KEEP),
         flap: FLAP,
-        repeat: alerts.repeat.0,
+        // That an exception is new is news once.
+        repeat: if config.kind == RuleKind::Exception { Duration::MAX } else { alerts.repeat.0 },
     };
     Ok(Rule {
         name: config.name.clone(),
@@ -137,10 +138,17 @@ fn check_of(config: &Config, metrics: &mut Vec<String>) -> Result<Check, Finding
             (None, Some(_)) => Ok(Check::AbsentSeries(numbers(config, metrics)?)),
             _ => Err(("who", "an absence needs `who`, or `promql`".to_owned())),
         },
-        RuleKind::Exception => Ok(Check::Exception(match config.states.is_empty() {
-            true => vec![State::New, State::Regressed, State::Escalating],
-            false => config.states.clone(),
-        })),
+        RuleKind::Exception => {
+            let told = [State::New, State::Regressed, State::Escalating];
+            match config.states.iter().find(|state| !told.contains(state)) {
+                Some(state) => Err((
+                    "states",
+                    format!("nobody is told of `{}`: new, regressed, escalating", state.name()),
+                )),
+                None if config.states.is_empty() => Ok(Check::Exception(told.to_vec())),
+                None => Ok(Check::Exception(config.states.clone())),
+            }
+        }
     }
 }
 
@@ -218,6 +226,7 @@ mod tests {
         check("type = 'absence'", "who");
         check("type = 'absence'\nwho = 'host'\nabove = 1", "above");
         check("type = 'exception'\npromql = 'up'", "promql");
+        check("type = 'exception'\nstates = ['new', 'quiet']", "states");
         check("type = 'baseline'\nsearch = 'a'\nwindow = '5s'", "window");
     }
 

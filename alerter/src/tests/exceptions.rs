@@ -108,6 +108,32 @@ fn a_digest_comes_when_it_is_due_and_once() {
     assert_eq!(second.sections, [], "all quiet");
 }
 
+/// A deletion that had ended left the line in the alerter's file, as the sample of its group.
+#[test]
+fn what_is_deleted_is_in_no_text_and_no_file() {
+    let mut rig = Rig::new(&config(RULE), nothing);
+    rig.error(1, "Boom");
+    rig.error(2, "Bang");
+    rig.tick(10);
+    let bytes = |rig: &Rig| std::fs::read(rig.dir.path().join("alerter.redb")).expect("reads");
+    let has = |rig: &Rig, text: &str| bytes(rig).windows(text.len()).any(|part| part == text.as_bytes());
+    assert!(has(&rig, "\\\"user\\\":\\\"u1\\\""), "the sample as JSON in JSON");
+    rig.entry(11, EntryBody::Delete { id: "d".into(), query: "user:u1".into() });
+    rig.tick(20);
+    assert!(!has(&rig, "\\\"u1\\\"") && has(&rig, "\\\"u2\\\""));
+    rig.crash();
+    let reader = rig.reader();
+    let memory = reader.memory();
+    let messages: Vec<_> =
+        memory.groups.iter().map(|(_, group)| (group.kind.as_str(), group.message.as_str())).collect();
+    assert!(messages.contains(&("Boom", "(deleted)")) && messages.contains(&("Bang", "no")), "{messages:?}");
+    let summaries: Vec<_> = memory.episodes.iter().map(|(_, episode)| episode.summary.as_str()).collect();
+    assert!(summaries.contains(&"(deleted)"), "{summaries:?}");
+    assert!(memory.outbox.iter().any(
+        |(_, it)| matches!(&it.notification.message, Message::Page(page) if page.summary == "(deleted)")
+    ));
+}
+
 /// A09: ten thousand kinds in a minute are one message, and bounded.
 #[test]
 fn a09_a_flood_of_new_exceptions_is_one_message() {

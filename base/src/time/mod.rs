@@ -129,12 +129,18 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     (!text.is_empty()).then_some(total)
 }
 
-/// Reads `15m`, `2h`, `7d` (back from `now`, when there is one), `2026-11-23` or RFC 3339.
+/// Length of `2026-11-23T10:15`.
+const MINUTE_LEN: usize = 16;
+
+/// Reads `15m`, `2h`, `7d` (back from `now`, when there is one), `2026-11-23`, `2026-11-23T10:15Z` or RFC 3339.
 pub fn parse_time(text: &str, now: Option<Timestamp>) -> Option<Timestamp> {
     if let Some(back) = parse_duration(text) {
         return now.map(|now| now.minus(back));
     }
-    Timestamp::parse(text).or_else(|| Timestamp::parse(&format!("{text}T00:00:00Z")))
+    let minute = || {
+        Timestamp::parse(&format!("{}:00Z", text.strip_suffix('Z').filter(|rest| rest.len() == MINUTE_LEN)?))
+    };
+    Timestamp::parse(text).or_else(minute).or_else(|| Timestamp::parse(&format!("{text}T00:00:00Z")))
 }
 
 /// Where the wall time comes from.

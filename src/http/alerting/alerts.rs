@@ -1,7 +1,7 @@
 //! Alerts over HTTP: in the shape of Prometheus' `/api/v1/alerts`, with our fields beside; episodes, acknowledgements, silences.
 
 use super::took_part::lines_of_trace;
-use super::{TookPart, act, bad, params, time_ahead};
+use super::{TookPart, act, bad, params, the_one, time_ahead};
 use crate::http::{Api, error, internal, json};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query as UrlQuery, State};
@@ -119,11 +119,13 @@ pub async fn acknowledge(
     headers: HeaderMap,
     asked: Result<UrlQuery<ByParams>, QueryRejection>,
 ) -> Response {
-    let fires = api.memory().episodes.get(&episode).is_some_and(|episode| episode.ended.is_none());
-    let action = params(asked).and_then(|asked| match fires {
-        true => Ok(Action::Acknowledge { episode: episode.clone(), by: asked.by.unwrap_or_default() }),
-        false => Err(bad(format!("there is no alert firing of the episode `{}`", episode.escape_debug()))),
-    });
+    let firing = || {
+        let memory = api.memory();
+        let firing = memory.episodes.below(&episode).filter(|(_, episode)| episode.ended.is_none());
+        the_one(firing.map(|(id, _)| id), &episode, "alert firing")
+    };
+    let action = params(asked)
+        .and_then(|asked| Ok(Action::Acknowledge { episode: firing()?, by: asked.by.unwrap_or_default() }));
     act(api, headers, action).await
 }
 
@@ -172,10 +174,8 @@ pub async fn unsilence(
     headers: HeaderMap,
     asked: Result<UrlQuery<ByParams>, QueryRejection>,
 ) -> Response {
-    let is_there = api.memory().silences.get(&id).is_some();
-    let action = params(asked).and_then(|asked| match is_there {
-        true => Ok(Action::Unsilence { id: id.clone(), by: asked.by.unwrap_or_default() }),
-        false => Err(bad(format!("there is no silence `{}`", id.escape_debug()))),
-    });
+    let silence = || the_one(api.memory().silences.below(&id).map(|(id, _)| id), &id, "silence");
+    let action = params(asked)
+        .and_then(|asked| Ok(Action::Unsilence { id: silence()?, by: asked.by.unwrap_or_default() }));
     act(api, headers, action).await
 }

@@ -31,6 +31,15 @@ fn bad(reason: String) -> BadParam {
     BadParam { reason, column: None }
 }
 
+/// The one id that begins so.
+fn the_one<'i>(mut ids: impl Iterator<Item = &'i str>, text: &str, what: &str) -> Result<String, BadParam> {
+    match (ids.next().filter(|_| !text.is_empty()), ids.next()) {
+        (Some(id), None) => Ok(id.to_owned()),
+        (Some(_), Some(_)) => Err(bad(format!("there is more than one {what} whose id begins with {text}"))),
+        (None, _) => Err(bad(format!("there is no {what} `{}`", text.escape_debug()))),
+    }
+}
+
 /// Parameters as they were sent, or why they are none.
 fn params<T>(params: Result<UrlQuery<T>, QueryRejection>) -> Result<T, BadParam> {
     params.map(|UrlQuery(params)| params).map_err(|rejection| bad(rejection.body_text()))
