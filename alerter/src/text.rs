@@ -50,7 +50,7 @@ pub fn number(value: f64) -> String {
     }
 }
 
-/// What is the matter, in one line.
+/// What is the matter, in one line; whoever shows it shows the rule's name too.
 pub fn summary(
     rule: &Rule,
     alert: &Alert,
@@ -78,11 +78,11 @@ fn said(rule: &Rule, alert: &Alert, group: Option<&Group>) -> String {
     let value = alert.value.map(number).unwrap_or_default();
     match &rule.check {
         Check::Threshold(_, bounds) | Check::Ratio(_, _, bounds) => {
-            format!("{}: {value} is {}{whom}", rule.name, beyond(bounds, alert.value.unwrap_or_default()))
+            format!("{value} is {}{whom}", beyond(bounds, alert.value.unwrap_or_default()))
         }
-        Check::Baseline(..) => format!("{}: {value} is not usual{whom}", rule.name),
-        Check::Absence(_) => format!("{}: silent for {value} s{whom}", rule.name),
-        Check::AbsentSeries(_) | Check::Exception(_) => format!("{}: missing{whom}", rule.name),
+        Check::Baseline(..) => format!("{value} is not usual{whom}"),
+        Check::Absence(_) => format!("silent for {value} s{whom}"),
+        Check::AbsentSeries(_) | Check::Exception(_) => format!("missing{whom}"),
     }
 }
 

@@ -100,9 +100,9 @@ fn text<'v>(value: &'v Value, key: &str) -> &'v str {
 }
 
 fn summary(value: &Value) -> String {
-    let summary = text(value, "summary");
-    let summary = if summary.is_empty() { text(value, "rule") } else { summary };
-    summary.replace('\n', " ")
+    let (rule, summary) = (text(value, "rule"), text(value, "summary"));
+    let both = if summary.is_empty() { rule.to_owned() } else { format!("{rule}: {summary}") };
+    both.replace('\n', " ")
 }
 
 fn print_evidence<W: Write>(value: &Value, screen: &mut Screen<W>) -> io::Result<()> {

@@ -25,7 +25,7 @@ fn a_threshold_fires_and_is_over() {
     let reader = rig.reader();
     let memory = reader.memory();
     let (_, episode) = memory.episodes.iter().next().expect("an episode");
-    assert_eq!(episode.summary, "r: 20 is more than 10");
+    assert_eq!(episode.summary, "20 is more than 10");
     assert_eq!(
         (episode.since, episode.ended, episode.told.clone()),
         (at(130), Some(at(480)), vec!["hook".to_owned()])
@@ -121,7 +121,7 @@ fn a_host_that_is_silent_is_missed() {
     let memory = reader.memory();
     let (_, episode) = memory.episodes.iter().next().expect("an episode");
     assert_eq!(episode.labels.get("host").map(String::as_str), Some("b"));
-    assert_eq!(episode.summary, "r: silent for 300 s for host=b");
+    assert_eq!(episode.summary, "silent for 300 s for host=b");
 }
 
 /// A10: when nothing arrives from anybody, that is what is told, once.
