@@ -13,6 +13,7 @@ use crate::series::{Cumulative, Form, Head, metric_of};
 use crate::window::{Row, end_of, since};
 use logweir_base::ids::SourceId;
 use logweir_base::metric::samples::{BadSamples, Item, Point, Points, Value, read_unchecked};
+use logweir_base::metric::histogram::is_summable;
 use logweir_base::metric::{Histogram, Kind, LabelsRef, Meta};
 use logweir_base::time::Timestamp;
 use std::collections::btree_map::Entry;
@@ -170,9 +171,7 @@ impl<'a> Intake<'a> {
         if !self.is_alive(handle) || self.live.registry.get(handle.id).form != form {
             return false;
         }
-        if !value.is_finite() {
-            self.live.counters.points.not_finite += 1;
-        } else if self.is_in_time(time) {
+        if self.admits(is_summable(value)) && self.is_in_time(time) {
             push(self, handle.id);
             self.live.counters.points.taken += 1;
         }
@@ -245,6 +244,13 @@ impl<'a> Intake<'a> {
         counts.too_old += u64::from(time <= self.oldest);
         counts.in_future += u64::from(time > self.newest);
         time > self.oldest && time <= self.newest
+    /// What is no number to add up is left out, and counted.
+    #[inline]
+    fn admits(&mut self, is_summable: bool) -> bool {
+        self.live.counters.points.not_finite += u64::from(!is_summable);
+        is_summable
+    }
+
     }
 
     fn place(&mut self, form: Form, kind: Kind, labels: LabelsRef<'_>) -> Place {
@@ -256,7 +262,7 @@ impl<'a> Intake<'a> {
             }
         }
         let metric = metric_of(labels);
-        if self.live.budget.admits(self.config, metric, self.source) {
+        let Err(limit) = self.live.budget.admit(self.config, metric, self.source) else {
             return Place::Series(self.activate(form, kind, labels));
         }
         if form == Form::Samples || form == Form::Gauge || kind == Kind::CumulativeHistogram {
@@ -294,9 +300,7 @@ impl<'a> Intake<'a> {
     fn take_point(&mut self, id: u32, kind: Kind, point: Point) {
         match (kind, point.value) {
             (Kind::Delta, Value::Number(amount)) => {
-                if !amount.is_finite() {
-                    self.live.counters.points.not_finite += 1;
-                } else if self.is_new_interval(id, point.start, point.time) {
+                if self.admits(is_summable(amount)) && self.is_new_interval(id, point.start, point.time) {
                     self.push_increase(id, point.time, amount);
                     self.live.counters.points.taken += 1;
                 }
@@ -304,6 +308,7 @@ impl<'a> Intake<'a> {
             (_, Value::Number(value)) => self.take_sample(id, point.time, value),
             (Kind::CumulativeHistogram, Value::Histogram(it)) => {
                 self.take_cumulative(id, point.start, point.time, it);
+            (_, Value::Histogram(histogram)) if !self.admits(histogram.is_summable()) => {}
             }
             (_, Value::Histogram(histogram)) => {
                 if self.is_new_interval(id, point.start, point.time) {

@@ -37,7 +37,7 @@ pub struct PointCounts {
     pub overflowed: u64,
     /// Batches that could not be read, or not to their end.
     pub bad_batches: u64,
-    /// Increases and observations that are no finite numbers.
+    /// Refused: increases and observations that are no finite numbers, or so large that a sum of them might become infinite.
     pub not_finite: u64,
 }
 

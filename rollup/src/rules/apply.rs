@@ -35,7 +35,7 @@ pub trait Sink {
 pub struct Refused {
     /// Below zero, for a counter.
     pub negative: u64,
-    /// Beyond what a float holds, once scaled or summed.
+    /// Beyond what sums hold ([`is_summable`](logweir_base::metric::histogram::is_summable)), once scaled or summed.
     pub too_large: u64,
 }
 
