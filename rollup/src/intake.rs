@@ -7,7 +7,7 @@
 use crate::config::{RollupConfig, millis};
 use crate::level::Level;
 use crate::live::Live;
-use crate::rules::Sink;
+use crate::rules::{Refused, Sink};
 use crate::select::WindowsOf;
 use crate::series::{Cumulative, Form, Head, metric_of};
 use crate::window::{Row, end_of, since};
@@ -161,6 +161,11 @@ impl<'a> Intake<'a> {
     }
 
     fn add(
+    /// Numbers that rules could not take.
+    pub(crate) fn count_refused(&mut self, refused: Refused) {
+        self.live.counters.refused_numbers += refused;
+    }
+
         &mut self,
         handle: SeriesHandle,
         form: Form,

@@ -98,7 +98,8 @@ impl LogRules {
             it.newest = it.newest.max(newest.unwrap_or(Timestamp::MIN));
         }
         if let Some(rules) = &mut self.compiled {
-            rules.apply(batch, &mut intake);
+            let refused = rules.apply(batch, &mut intake);
+            intake.count_refused(refused);
         }
     }
 }

@@ -17,6 +17,8 @@ use logweir_base::metric::LabelsRef;
 use logweir_base::parse::RecordView;
 use logweir_base::pattern::PatternId;
 
+use serde::Serialize;
+use std::ops::AddAssign;
 pub(super) const MS_NS: i64 = 1_000_000;
 pub(super) const WINDOW_NS: i64 = WINDOW_MS * MS_NS;
 
@@ -31,7 +33,7 @@ pub trait Sink {
 }
 
 /// Numbers that rules could not take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Refused {
     /// Below zero, for a counter.
     pub negative: u64,
@@ -40,12 +42,20 @@ pub struct Refused {
 }
 
 /// Rules in force.
+impl AddAssign for Refused {
+    fn add_assign(&mut self, more: Self) {
+        self.negative += more.negative;
+        self.too_large += more.too_large;
+    }
+}
+
 #[derive(Debug)]
 pub struct RuleSet {
     rules: Vec<Compiled>,
     reader: Reader,
     cells: Cells,
     refused: Refused,
+    /// Of the batch at hand.
 }
 
 impl RuleSet {
@@ -65,10 +75,11 @@ impl RuleSet {
         self.refused
     }
 
-    /// Counts the records of a batch.
-    pub fn apply(&mut self, batch: &RecordBatch, sink: &mut dyn Sink) {
+    /// Counts the records of a batch; tells how many of their numbers could not be taken.
+    pub fn apply(&mut self, batch: &RecordBatch, sink: &mut dyn Sink) -> Refused {
         self.cells.clear();
         let own = batch.resource.service();
+        self.refused = Refused::default();
         for record in &batch.records {
             let at = self.cells.group_of(record, |group| open(group, &mut self.rules, batch, record));
             let group = self.cells.count(at, record);
@@ -79,6 +90,7 @@ impl RuleSet {
         self.count_groups();
         self.cells.hand_on(&self.rules, batch, sink);
     }
+        self.refused
 
     /// Applies the rules that may count a record of this group.
     fn apply_to(&mut self, group: &Group, record: &RecordSpan, view: &RecordView<'_>) {

@@ -75,3 +75,16 @@ fn no_sum_becomes_infinite() {
     let counts = store.status().points;
     assert_eq!((counts.not_finite, counts.taken), (11, 4));
 }
+
+/// They were counted where nobody could read it.
+#[test]
+fn numbers_that_rules_refuse_are_in_the_status() {
+    let mut rollup = open(&SimDir::new(), &tiny());
+    let config = "[[metric]]\nrule = 'metric \"a_total\" = sum(n)'\n[[metric]]\nrule = 'metric \"h\" = histogram(n)'\n";
+    entry(&mut rollup, EntryBody::Config(config.to_owned()));
+    entry(&mut rollup, lines(&[r#"{"n":-1}"#, r#"{"n":1e300}"#]));
+    entry(&mut rollup, EntryBody::Config("[metrics]\ndefaults = false\n".to_owned() + config));
+    entry(&mut rollup, lines(&[r#"{"n":-2}"#]));
+    let refused = rollup.store().status().refused_numbers;
+    assert_eq!((refused.negative, refused.too_large), (2, 2), "also after the rules have changed");
+}

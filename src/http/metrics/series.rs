@@ -37,6 +37,12 @@ fn store(api: &Api, out: &mut Page) {
     let help = "Batches of samples that could not be read to their end.";
     out.one("logweir_rollup_bad_batches_total", "counter", help, points.bad_batches);
     let help = "Points beyond a budget of series, by metric.";
+    let help = "Numbers of log records that metric rules could not take, by reason.";
+    out.help("logweir_rollup_refused_numbers_total", "counter", help);
+    let refused = status.refused_numbers;
+    for (reason, count) in [("negative", refused.negative), ("too_large", refused.too_large)] {
+        out.sample("logweir_rollup_refused_numbers_total", &[("reason", reason)], count);
+    }
     out.help("logweir_rollup_overflow_points_total", "counter", help);
     for (metric, count) in &status.overflows {
         out.sample("logweir_rollup_overflow_points_total", &[("metric", metric)], count);
