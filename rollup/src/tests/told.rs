@@ -88,3 +88,26 @@ fn numbers_that_rules_refuse_are_in_the_status() {
     let refused = rollup.store().status().refused_numbers;
     assert_eq!((refused.negative, refused.too_large), (2, 2), "also after the rules have changed");
 }
+
+/// Each metric had a message of its own, whichever budget was used up, and pushed all other errors out.
+#[test]
+fn a_budget_that_is_used_up_is_told_by_its_name_and_once() {
+    let check = |config: RollupConfig, expected: &[&str]| {
+        let mut rollup = open(&SimDir::new(), &config);
+        let of = |host| (Kind::Delta, labels(&format!("m{}", host / 9), host), vec![number(0, START, 1.0)]);
+        apply_one(&mut rollup, 1, START, &Record::Samples((0..36).map(of).collect())).expect("applies");
+        let errors = rollup.store().status().errors;
+        assert_eq!(errors.len(), expected.len(), "{errors:?}");
+        errors
+            .iter()
+            .zip(expected)
+            .for_each(|(error, expected)| assert!(error.starts_with(expected), "{error}"));
+        assert!(rollup.store().status().overflows.len() > 2);
+    };
+    check(RollupConfig { series_max: 5, ..tiny() }, &["series_max = 5 is used up; "]);
+    let by_source = "series_per_source_max = 5 is used up by a source; ";
+    check(RollupConfig { series_per_source_max: 5, ..tiny() }, &[by_source]);
+    let of = |metric| format!("series_per_metric_max = 5 is used up by {metric}; ");
+    let all = ["m0", "m1", "m2", "m3"].map(of);
+    check(RollupConfig { series_per_metric_max: 5, ..tiny() }, &all.each_ref().map(String::as_str));
+}
