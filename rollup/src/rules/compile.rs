@@ -11,6 +11,9 @@ use logweir_base::pipe::Named;
 use logweir_base::query::{Head, Matcher, QueryError};
 use logweir_base::time::Timestamp;
 
+/// What the names of a histogram's own series end with.
+const OWN_SERIES: [&str; 3] = ["_count", "_sum", "_bucket"];
+
 /// A rule, and how it is applied.
 #[derive(Debug)]
 pub(super) struct Compiled {
@@ -50,6 +53,9 @@ pub(super) fn read(texts: &[RuleText], defaults: WithDefaults) -> Result<Vec<Rul
         if let Some(twice) = rules.iter().position(|known| known.metric == rule.metric) {
             return Err(problem(1, format!("rule {} makes a metric of this name already", twice + 1)));
         }
+        if let Some(of) = rules.iter().position(|known| collide(known, &rule)) {
+            return Err(problem(1, collision(&rules[of], &rule)));
+        }
         if at == RULES_MAX - DEFAULTS.len() {
             return Err(problem(1, format!("more than {at} rules")));
         }
@@ -59,9 +65,28 @@ pub(super) fn read(texts: &[RuleText], defaults: WithDefaults) -> Result<Vec<Rul
         let own = DEFAULTS.iter().map(|own| own.rule.parse().expect("a test reads them all"));
         let is_new = |own: &Rule| !rules.iter().any(|rule| rule.metric == own.metric);
         let new: Vec<Rule> = own.filter(is_new).collect();
+        for own in &new {
+            if let Some(rule) = rules.iter().position(|rule| collide(own, rule)) {
+                return Err(Problem { rule, column: 1, reason: collision(own, &rules[rule]) });
+            }
+        }
         rules.extend(new);
     }
     Ok(rules)
+}
+
+/// Whether one is a histogram that also answers under the other's name.
+fn collide(a: &Rule, b: &Rule) -> bool {
+    let owns = |histogram: &Rule, other: &Rule| {
+        let suffix = other.metric.strip_prefix(&histogram.metric);
+        histogram.function == Function::Histogram && suffix.is_some_and(|suffix| OWN_SERIES.contains(&suffix))
+    };
+    owns(a, b) || owns(b, a)
+}
+
+fn collision(a: &Rule, b: &Rule) -> String {
+    let (histogram, other) = if a.metric.len() < b.metric.len() { (a, b) } else { (b, a) };
+    format!("the histogram \"{}\" has a series \"{}\" of its own", histogram.metric, other.metric)
 }
 
 /// Compiles rules, and a reader of the fields that they need.
