@@ -7,6 +7,7 @@ use crate::intake::Intake;
 use crate::rules::{RuleSet, RulesOfConfig, rules_of_config};
 use logweir_base::entry::RecordBatch;
 use logweir_base::ids::Position;
+use logweir_base::metric::Meta;
 use logweir_base::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -78,6 +79,11 @@ impl LogRules {
         if let Some(it) = &mut self.in_force {
             it.exact_from = it.exact_from.map(|_| it.border(received));
         }
+    }
+
+    /// What is known of the metrics that they make.
+    pub(crate) fn metrics(&self) -> impl Iterator<Item = (&str, Meta)> {
+        self.compiled.iter().flat_map(RuleSet::metrics)
     }
 
     /// For the manifest.

@@ -8,17 +8,18 @@
 
 use super::cells::{Cells, Group};
 use super::compile::{self, Compiled, Input};
+use super::describe::meta_of;
 use super::field::HttpPart;
 use super::grammar::{Function, Rule};
 use super::reader::{Needs, Reader};
 use super::{Problem, RuleText, WINDOW_MS, WithDefaults};
 use logweir_base::entry::{RecordBatch, RecordSpan};
-use logweir_base::metric::LabelsRef;
+use logweir_base::metric::{LabelsRef, Meta};
 use logweir_base::parse::RecordView;
 use logweir_base::pattern::PatternId;
-
 use serde::Serialize;
 use std::ops::AddAssign;
+
 pub(super) const MS_NS: i64 = 1_000_000;
 pub(super) const WINDOW_NS: i64 = WINDOW_MS * MS_NS;
 
@@ -41,7 +42,6 @@ pub struct Refused {
     pub too_large: u64,
 }
 
-/// Rules in force.
 impl AddAssign for Refused {
     fn add_assign(&mut self, more: Self) {
         self.negative += more.negative;
@@ -49,13 +49,14 @@ impl AddAssign for Refused {
     }
 }
 
+/// Rules in force.
 #[derive(Debug)]
 pub struct RuleSet {
     rules: Vec<Compiled>,
     reader: Reader,
     cells: Cells,
-    refused: Refused,
     /// Of the batch at hand.
+    refused: Refused,
 }
 
 impl RuleSet {
@@ -70,16 +71,16 @@ impl RuleSet {
         self.rules.iter().map(|compiled| &compiled.rule)
     }
 
-    /// Numbers that rules could not take, since they were compiled.
-    pub fn refused(&self) -> Refused {
-        self.refused
+    /// What is known of the metrics that they make, by name.
+    pub fn metrics(&self) -> impl Iterator<Item = (&str, Meta)> {
+        self.rules().map(|rule| (rule.metric.as_str(), meta_of(rule)))
     }
 
     /// Counts the records of a batch; tells how many of their numbers could not be taken.
     pub fn apply(&mut self, batch: &RecordBatch, sink: &mut dyn Sink) -> Refused {
         self.cells.clear();
-        let own = batch.resource.service();
         self.refused = Refused::default();
+        let own = batch.resource.service();
         for record in &batch.records {
             let at = self.cells.group_of(record, |group| open(group, &mut self.rules, batch, record));
             let group = self.cells.count(at, record);
@@ -89,8 +90,8 @@ impl RuleSet {
         }
         self.count_groups();
         self.cells.hand_on(&self.rules, batch, sink);
-    }
         self.refused
+    }
 
     /// Applies the rules that may count a record of this group.
     fn apply_to(&mut self, group: &Group, record: &RecordSpan, view: &RecordView<'_>) {

@@ -89,6 +89,28 @@ fn numbers_that_rules_refuse_are_in_the_status() {
     assert_eq!((refused.negative, refused.too_large), (2, 2), "also after the rules have changed");
 }
 
+/// The metadata of what is counted from logs was empty.
+#[test]
+fn metrics_of_rules_are_described() {
+    let dir = SimDir::new();
+    let mut rollup = open(&dir, &tiny());
+    let rule = "metric \"queue_wait_seconds\" = histogram(wait_ms) / 1000 by service";
+    entry(&mut rollup, EntryBody::Config(format!("[[metric]]\nrule = '{rule}'\n")));
+    let check = |store: &Store, name: &str, kind: &str, unit: &str, help: &str| {
+        let meta = store.metadata().remove(name).unwrap_or_else(|| panic!("nothing of {name}"));
+        assert_eq!((meta.kind.as_str(), meta.unit.as_str(), meta.help.as_str()), (kind, unit, help));
+    };
+    let all = |store: &Store| {
+        check(store, "queue_wait_seconds", "histogram", "seconds", rule);
+        check(store, "log_records_total", "counter", "", "Log records received.");
+        check(store, "log_bytes_total", "counter", "bytes", "Bytes of log records in their files.");
+        assert_eq!(store.metadata().len(), DEFAULTS.len() + 1);
+    };
+    all(&rollup.store());
+    drop(rollup);
+    all(&open(&dir, &tiny()).store());
+}
+
 /// Each metric had a message of its own, whichever budget was used up, and pushed all other errors out.
 #[test]
 fn a_budget_that_is_used_up_is_told_by_its_name_and_once() {
