@@ -60,6 +60,14 @@ pub struct RuleSet {
 }
 
 impl RuleSet {
+    /// Whether a configuration may have these rules. What a journal has already is asked no more than [`RuleSet::compile`] asks:
+    /// counts of what was taken once stay as they are.
+    pub fn check(texts: &[RuleText], defaults: WithDefaults) -> Result<(), Problem> {
+        let rules = compile::read(texts, defaults)?;
+        compile::check_names(&rules, texts.len())?;
+        compile::compile(rules).map(drop)
+    }
+
     /// Reads rules and puts them in force, if all can be read.
     pub fn compile(texts: &[RuleText], defaults: WithDefaults) -> Result<Self, Problem> {
         let (rules, reader) = compile::compile(compile::read(texts, defaults)?)?;

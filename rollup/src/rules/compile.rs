@@ -53,9 +53,6 @@ pub(super) fn read(texts: &[RuleText], defaults: WithDefaults) -> Result<Vec<Rul
         if let Some(twice) = rules.iter().position(|known| known.metric == rule.metric) {
             return Err(problem(1, format!("rule {} makes a metric of this name already", twice + 1)));
         }
-        if let Some(of) = rules.iter().position(|known| collide(known, &rule)) {
-            return Err(problem(1, collision(&rules[of], &rule)));
-        }
         if at == RULES_MAX - DEFAULTS.len() {
             return Err(problem(1, format!("more than {at} rules")));
         }
@@ -65,28 +62,30 @@ pub(super) fn read(texts: &[RuleText], defaults: WithDefaults) -> Result<Vec<Rul
         let own = DEFAULTS.iter().map(|own| own.rule.parse().expect("a test reads them all"));
         let is_new = |own: &Rule| !rules.iter().any(|rule| rule.metric == own.metric);
         let new: Vec<Rule> = own.filter(is_new).collect();
-        for own in &new {
-            if let Some(rule) = rules.iter().position(|rule| collide(own, rule)) {
-                return Err(Problem { rule, column: 1, reason: collision(own, &rules[rule]) });
-            }
-        }
         rules.extend(new);
     }
     Ok(rules)
 }
 
-/// Whether one is a histogram that also answers under the other's name.
-fn collide(a: &Rule, b: &Rule) -> bool {
-    let owns = |histogram: &Rule, other: &Rule| {
-        let suffix = other.metric.strip_prefix(&histogram.metric);
-        histogram.function == Function::Histogram && suffix.is_some_and(|suffix| OWN_SERIES.contains(&suffix))
-    };
-    owns(a, b) || owns(b, a)
+/// An error when a rule's metric has the name of a series that another's histogram has of its own. The written rules come first.
+pub(super) fn check_names(rules: &[Rule], written: usize) -> Result<(), Problem> {
+    for (a, histogram) in rules.iter().enumerate() {
+        if let Some(b) = rules.iter().position(|named| owns(histogram, named)) {
+            let named = &rules[b].metric;
+            let reason =
+                format!("the histogram \"{}\" has a series \"{named}\" of its own", histogram.metric);
+            // The later of the two; but a default is nobody's mistake.
+            let rule = if a.max(b) < written { a.max(b) } else { a.min(b) };
+            return Err(Problem { rule, column: 1, reason });
+        }
+    }
+    Ok(())
 }
 
-fn collision(a: &Rule, b: &Rule) -> String {
-    let (histogram, other) = if a.metric.len() < b.metric.len() { (a, b) } else { (b, a) };
-    format!("the histogram \"{}\" has a series \"{}\" of its own", histogram.metric, other.metric)
+/// Whether one is a histogram that also answers under the other's name.
+fn owns(histogram: &Rule, other: &Rule) -> bool {
+    let suffix = other.metric.strip_prefix(&histogram.metric);
+    histogram.function == Function::Histogram && suffix.is_some_and(|suffix| OWN_SERIES.contains(&suffix))
 }
 
 /// Compiles rules, and a reader of the fields that they need.
