@@ -85,18 +85,18 @@ fn stop_on_signals(stop: watch::Sender<bool>) -> io::Result<()> {
     Ok(())
 }
 
-/// Says each new error once, until the other end of `ended` is dropped.
+/// Says each new error once, and again when it has been away, until the other end of `ended` is dropped.
 fn tell_errors(status: &ShipperStatus, ended: &Receiver<()>) {
-    let (ticks, mut last) = (tick(ERRORS_TICK), String::new());
+    let (ticks, mut told) = (tick(ERRORS_TICK), Vec::new());
     loop {
         select! {
             recv(ended) -> _ => return,
             recv(ticks) -> _ => {
-                let error = status.snapshot().last_error;
-                if error != last && !error.is_empty() {
-                    note(&error);
-                }
-                last = error;
+                let now = status.snapshot();
+                let mut errors = now.meter.troubles();
+                errors.extend(Some(now.last_error).filter(|error| !error.is_empty()));
+                errors.iter().filter(|error| !told.contains(*error)).for_each(|error| note(error));
+                told = errors;
             }
         }
     }

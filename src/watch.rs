@@ -6,8 +6,8 @@
 //! A configuration that the journal could not take at the start, because its disk was full: it is tried again, and until then
 //! logs are counted by the rules of before.
 //!
-//! Errors of the metrics store, such as a metric with more series than the budget allows: each is told once, in the log and in
-//! the status.
+//! Errors of the metrics store, such as a budget of series that is used up, and what does not work of this process' shipper: an
+//! address of StatsD, the target of a scrape. Each is told once, in the log and in the status, and again when it has been away.
 
 use crate::http::Api;
 use crate::terminal::note;
@@ -56,9 +56,11 @@ fn journal(api: &Api, config: Option<String>) -> Option<String> {
     config.filter(|text| api.router.append_config(text.clone()).is_none())
 }
 
-/// Tells what was not told yet. The store keeps its latest few, so this list is as short.
+/// Tells what was not told yet. The store keeps its latest few, and there are as many listeners and targets as are configured, so
+/// this list is as short.
 fn tell_errors(api: &Api, told: &mut Vec<String>) {
-    let errors = api.metrics.0.status().errors;
+    let mut errors = api.metrics.0.status().errors;
+    errors.extend(api.shipper.snapshot().meter.troubles());
     for error in errors.iter().filter(|error| !told.contains(error)) {
         note(&format!("metrics: {error}"));
         api.router.note_error(format!("metrics: {error}"));

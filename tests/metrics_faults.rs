@@ -182,6 +182,8 @@ fn m02_a_hundred_thousand_label_values_are_bounded_and_counted() {
     let kib: u64 = memory.trim_end_matches(" kB").parse().expect("a number");
     assert!(kib < 150 << 10, "{memory}: a thousand series of it are kept");
     wait_for("it to be told", || {
-        get(server.http, "/api/v1/status").ok().filter(|s| s.contains("metric wild"))
+        get(server.http, "/api/v1/status")
+            .ok()
+            .filter(|s| s.contains("series_per_metric_max = 1000 is used up by wild"))
     });
 }

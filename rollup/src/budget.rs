@@ -7,7 +7,7 @@ use crate::config::RollupConfig;
 use logweir_base::ids::SourceId;
 use logweir_base::metric::Labels;
 use logweir_base::metric::labels::NAME;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The label of overflow series.
 pub const OVERFLOW: &str = "__overflow__";
@@ -21,16 +21,53 @@ pub(crate) struct Budget {
     by_metric: HashMap<Box<str>, u32>,
     by_source: HashMap<Option<SourceId>, u32>,
     overflows: BTreeMap<String, u64>,
+    /// Budgets of which it was told that they are used up; with the metric where each has one.
+    told: BTreeSet<(Limit, String)>,
+}
+
+/// A budget that is used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Limit {
+    All,
+    Source,
+    Metric,
+}
+
+impl Limit {
+    fn tell(self, config: &RollupConfig, metric: &str) -> String {
+        let (setting, max, by) = match self {
+            Self::All => ("series_max", config.series_max, String::new()),
+            Self::Source => {
+                ("series_per_source_max", config.series_per_source_max, " by a source".to_owned())
+            }
+            Self::Metric => ("series_per_metric_max", config.series_per_metric_max, format!(" by {metric}")),
+        };
+        format!(
+            "{setting} = {max} is used up{by}; what is beyond is added to its metric's {{{OVERFLOW}=\"true\"}} or, for values \
+             that cannot be added, refused"
+        )
+    }
 }
 
 impl Budget {
-    /// Whether one more series of this metric and source may be active.
-    pub(crate) fn admits(&self, config: &RollupConfig, metric: &str, source: Option<SourceId>) -> bool {
+    /// Whether one more series of this metric and source may be active; if not, which budget is used up.
+    pub(crate) fn admit(
+        &self,
+        config: &RollupConfig,
+        metric: &str,
+        source: Option<SourceId>,
+    ) -> Result<(), Limit> {
         let of_metric = self.by_metric.get(metric).copied().unwrap_or(0);
         let of_source = self.by_source.get(&source).copied().unwrap_or(0);
-        self.active < config.series_max
-            && of_metric < config.series_per_metric_max
-            && of_source < config.series_per_source_max
+        if self.active >= config.series_max {
+            Err(Limit::All)
+        } else if of_source >= config.series_per_source_max {
+            Err(Limit::Source)
+        } else if of_metric >= config.series_per_metric_max {
+            Err(Limit::Metric)
+        } else {
+            Ok(())
+        }
     }
 
     /// A series has become active.
@@ -62,19 +99,18 @@ impl Budget {
         }
     }
 
-    /// Counts points that went to the overflow of a metric, or were refused. Returns the metric's name when it is the first time.
-    pub(crate) fn overflow(&mut self, metric: &str, points: u64) -> Option<String> {
+    /// Counts a point that went to the overflow of a metric, or was refused. Returns what to tell when it is the first time: of
+    /// the budget, and where each metric has one, of the metric.
+    pub(crate) fn overflow(&mut self, config: &RollupConfig, metric: &str, limit: Limit) -> Option<String> {
         let named = self.overflow_name(metric).to_owned();
-        match self.overflows.get_mut(&named) {
-            Some(count) => {
-                *count += points;
-                None
-            }
-            None => {
-                self.overflows.insert(named.clone(), points);
-                Some(named)
-            }
+        let of = (limit, if limit == Limit::Metric { named.clone() } else { String::new() });
+        *self.overflows.entry(named).or_default() += 1;
+        if self.told.contains(&of) {
+            return None;
         }
+        let error = limit.tell(config, &of.1);
+        self.told.insert(of);
+        Some(error)
     }
 
     /// The labels of the series that takes what overflows of a metric.

@@ -4,14 +4,16 @@
 //! * An interval with a known start is taken when it begins where the last one ended, or later.
 //! * Observations since a start are taken as what was added since the point before.
 
+use crate::budget::Limit;
 use crate::config::{RollupConfig, millis};
 use crate::level::Level;
 use crate::live::Live;
-use crate::rules::Sink;
+use crate::rules::{Refused, Sink};
 use crate::select::WindowsOf;
 use crate::series::{Cumulative, Form, Head, metric_of};
 use crate::window::{Row, end_of, since};
 use logweir_base::ids::SourceId;
+use logweir_base::metric::histogram::is_summable;
 use logweir_base::metric::samples::{BadSamples, Item, Point, Points, Value, read_unchecked};
 use logweir_base::metric::{Histogram, Kind, LabelsRef, Meta};
 use logweir_base::time::Timestamp;
@@ -73,9 +75,9 @@ impl Sink for Intake<'_> {
 enum Place {
     Series(u32),
     /// A budget is used up: to the overflow series.
-    Overflow(u32),
+    Overflow(Limit, u32),
     /// A budget is used up, and adding up has no meaning.
-    Refused,
+    Refused(Limit),
 }
 
 impl<'a> Intake<'a> {
@@ -121,12 +123,12 @@ impl<'a> Intake<'a> {
         };
         let id = match self.place(form, kind, labels) {
             Place::Series(id) => id,
-            Place::Overflow(id) => {
-                self.count_overflow(labels, 1);
+            Place::Overflow(limit, id) => {
+                self.count_overflow(labels, limit);
                 id
             }
-            Place::Refused => {
-                self.count_overflow(labels, 1);
+            Place::Refused(limit) => {
+                self.count_overflow(labels, limit);
                 return None;
             }
         };
@@ -159,6 +161,11 @@ impl<'a> Intake<'a> {
         })
     }
 
+    /// Numbers that rules could not take.
+    pub(crate) fn count_refused(&mut self, refused: Refused) {
+        self.live.counters.refused_numbers += refused;
+    }
+
     fn add(
         &mut self,
         handle: SeriesHandle,
@@ -170,9 +177,7 @@ impl<'a> Intake<'a> {
         if !self.is_alive(handle) || self.live.registry.get(handle.id).form != form {
             return false;
         }
-        if !value.is_finite() {
-            self.live.counters.points.not_finite += 1;
-        } else if self.is_in_time(time) {
+        if self.admits(is_summable(value)) && self.is_in_time(time) {
             push(self, handle.id);
             self.live.counters.points.taken += 1;
         }
@@ -229,14 +234,21 @@ impl<'a> Intake<'a> {
             }
             match *place.get_or_insert_with(|| self.place(form, kind, labels)) {
                 Place::Series(id) => self.take_point(id, kind, point),
-                Place::Overflow(id) => {
-                    self.count_overflow(labels, 1);
+                Place::Overflow(limit, id) => {
+                    self.count_overflow(labels, limit);
                     self.take_point(id, kind, Point { start: 0, ..point });
                 }
-                Place::Refused => self.count_overflow(labels, 1),
+                Place::Refused(limit) => self.count_overflow(labels, limit),
             }
         }
         Ok(())
+    }
+
+    /// What is no number to add up is left out, and counted.
+    #[inline]
+    fn admits(&mut self, is_summable: bool) -> bool {
+        self.live.counters.points.not_finite += u64::from(!is_summable);
+        is_summable
     }
 
     #[inline]
@@ -256,16 +268,16 @@ impl<'a> Intake<'a> {
             }
         }
         let metric = metric_of(labels);
-        if self.live.budget.admits(self.config, metric, self.source) {
+        let Err(limit) = self.live.budget.admit(self.config, metric, self.source) else {
             return Place::Series(self.activate(form, kind, labels));
-        }
+        };
         if form == Form::Samples || form == Form::Gauge || kind == Kind::CumulativeHistogram {
-            return Place::Refused;
+            return Place::Refused(limit);
         }
         let overflow = self.live.budget.overflow_labels(metric);
         let known = self.live.registry.find(form, overflow.view().bytes());
         let active = known.filter(|&id| self.live.registry.get(id).is_active);
-        Place::Overflow(active.unwrap_or_else(|| self.activate(form, kind, overflow.view())))
+        Place::Overflow(limit, active.unwrap_or_else(|| self.activate(form, kind, overflow.view())))
     }
 
     fn activate(&mut self, form: Form, kind: Kind, labels: LabelsRef<'_>) -> u32 {
@@ -278,15 +290,11 @@ impl<'a> Intake<'a> {
         id
     }
 
-    fn count_overflow(&mut self, labels: LabelsRef<'_>, points: u64) {
+    fn count_overflow(&mut self, labels: LabelsRef<'_>, limit: Limit) {
         let live = &mut *self.live;
-        live.counters.points.overflowed += points;
-        if let Some(metric) = live.budget.overflow(metric_of(labels), points) {
-            live.counters.report(format!(
-                "metric {metric}: more series than the budget allows; what is beyond is added to {metric}{{{}=\"true\"}} \
-                 or, for values that cannot be added, refused",
-                crate::budget::OVERFLOW
-            ));
+        live.counters.points.overflowed += 1;
+        if let Some(error) = live.budget.overflow(self.config, metric_of(labels), limit) {
+            live.counters.report(error);
         }
     }
 
@@ -294,14 +302,13 @@ impl<'a> Intake<'a> {
     fn take_point(&mut self, id: u32, kind: Kind, point: Point) {
         match (kind, point.value) {
             (Kind::Delta, Value::Number(amount)) => {
-                if !amount.is_finite() {
-                    self.live.counters.points.not_finite += 1;
-                } else if self.is_new_interval(id, point.start, point.time) {
+                if self.admits(is_summable(amount)) && self.is_new_interval(id, point.start, point.time) {
                     self.push_increase(id, point.time, amount);
                     self.live.counters.points.taken += 1;
                 }
             }
             (_, Value::Number(value)) => self.take_sample(id, point.time, value),
+            (_, Value::Histogram(histogram)) if !self.admits(histogram.is_summable()) => {}
             (Kind::CumulativeHistogram, Value::Histogram(it)) => {
                 self.take_cumulative(id, point.start, point.time, it);
             }

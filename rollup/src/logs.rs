@@ -7,6 +7,7 @@ use crate::intake::Intake;
 use crate::rules::{RuleSet, RulesOfConfig, rules_of_config};
 use logweir_base::entry::RecordBatch;
 use logweir_base::ids::Position;
+use logweir_base::metric::Meta;
 use logweir_base::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -80,6 +81,11 @@ impl LogRules {
         }
     }
 
+    /// What is known of the metrics that they make.
+    pub(crate) fn metrics(&self) -> impl Iterator<Item = (&str, Meta)> {
+        self.compiled.iter().flat_map(RuleSet::metrics)
+    }
+
     /// For the manifest.
     pub(crate) fn in_force(&self) -> Option<&InForce> {
         self.in_force.as_ref()
@@ -98,7 +104,8 @@ impl LogRules {
             it.newest = it.newest.max(newest.unwrap_or(Timestamp::MIN));
         }
         if let Some(rules) = &mut self.compiled {
-            rules.apply(batch, &mut intake);
+            let refused = rules.apply(batch, &mut intake);
+            intake.count_refused(refused);
         }
     }
 }

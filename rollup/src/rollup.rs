@@ -51,7 +51,7 @@ impl Rollup {
         let mut rules = LogRules::default();
         rules.resume(manifest.known().rules.clone()).map_err(io::Error::other)?;
         let (next_file, store) = (manifest.known().next, Store::open(dir, &manifest, notes, config)?);
-        store.0.live().exact_rules = rules.exact();
+        take_rules(&store, &rules);
         Ok(Self {
             rules,
             store,
@@ -326,7 +326,7 @@ impl Follower for Rollup {
             _ => 0,
         };
         if !matches!(entry.body, EntryBody::Records(_) | EntryBody::Samples(_) | EntryBody::Tick(_)) {
-            self.store.0.live().exact_rules = self.rules.exact();
+            take_rules(&self.store, &self.rules);
         }
         self.advance(entry.position, entry.received, journal_bytes);
         match &entry.body {
@@ -342,6 +342,13 @@ impl Follower for Rollup {
         self.check()?;
         Ok(self.store.committed().unwrap_or_default())
     }
+}
+
+/// What readers see of the rules in force.
+fn take_rules(store: &Store, rules: &LogRules) {
+    let mut live = store.0.live();
+    live.exact_rules = rules.exact();
+    rules.metrics().for_each(|(name, meta)| live.take_meta(name, meta));
 }
 
 impl Rollup {

@@ -1,6 +1,7 @@
 //! What the store says about itself.
 
 use crate::live::Live;
+use crate::rules::Refused;
 use logweir_base::ids::Position;
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
@@ -12,6 +13,7 @@ const ERRORS_MAX: usize = 20;
 #[derive(Default)]
 pub(crate) struct Counters {
     pub(crate) points: PointCounts,
+    pub(crate) refused_numbers: Refused,
     pub(crate) flushes: u64,
     pub(crate) merges: u64,
     pub(crate) failures: u64,
@@ -37,7 +39,7 @@ pub struct PointCounts {
     pub overflowed: u64,
     /// Batches that could not be read, or not to their end.
     pub bad_batches: u64,
-    /// Increases and observations that are no finite numbers.
+    /// Refused: increases and observations that are no finite numbers, or so large that a sum of them might become infinite.
     pub not_finite: u64,
 }
 
@@ -50,6 +52,8 @@ pub struct RollupStatus {
     pub series_active: u32,
     /// What became of points since the start.
     pub points: PointCounts,
+    /// Numbers of log records that rules could not take, since the start.
+    pub refused_numbers: Refused,
     /// Points beyond a budget, by metric, since the start.
     pub overflows: BTreeMap<String, u64>,
     /// Files there are.
@@ -104,6 +108,7 @@ impl RollupStatus {
             series: live.registry.len(),
             series_active: live.budget.active(),
             points: counters.points,
+            refused_numbers: counters.refused_numbers,
             overflows: live.budget.overflows().clone(),
             blocks: blocks.len(),
             block_points: blocks.iter().map(|block| block.info.points).sum(),

@@ -121,6 +121,16 @@ pub struct Counters {
     pub checkpoints: u64,
 }
 
+impl MeterStatus {
+    /// What does not work at the moment, in sentences that stay the same as long as it is the same.
+    pub fn troubles(&self) -> Vec<String> {
+        let statsd = self.statsd.failing.iter().map(|(address, why)| format!("statsd at {address}: {why}"));
+        let failing = self.targets.iter().filter(|target| !target.last_error.is_empty());
+        let scrapes = failing.map(|it| format!("scrape of {} at {}: {}", it.job, it.url, it.last_error));
+        statsd.chain(scrapes).collect()
+    }
+}
+
 impl ShipperStatus {
     /// The latest snapshot.
     pub fn snapshot(&self) -> StatusSnapshot {

@@ -120,7 +120,7 @@ fn check_rules(config: &Config, found: &mut Vec<Finding>) {
     let texts = config.metric.iter().map(|metric| RuleText(metric.rule.clone())).chain(of_rules);
     let texts: Vec<_> = texts.collect();
     let defaults = if config.metrics.defaults { WithDefaults::Yes } else { WithDefaults::No };
-    if let Err(problem) = RuleSet::compile(&texts, defaults) {
+    if let Err(problem) = RuleSet::check(&texts, defaults) {
         let reason = format!("at column {} of the rule: {}", problem.column, problem.reason);
         found.push((format!("metric/{}/rule", problem.rule), reason));
     }

@@ -28,12 +28,21 @@ use code::{BitReader, BitWriter, Buckets};
 pub const FRACTION_BITS: u32 = 6;
 /// Numbers in one histogram, exact as a 64-bit float; what would go beyond is left out.
 pub const COUNT_MAX: u64 = 1 << 53;
+/// Greatest size of a number that may be added to a sum. As many as [`COUNT_MAX`] of these have a finite sum, so that no sum
+/// becomes infinite, and with it all that come after.
+pub const SUMMABLE_MAX: f64 = 1e292;
 const DROPPED_BITS: u32 = bucket::dropped::<FRACTION_BITS>();
 const LEAST_IN_BUCKET: u8 = 1;
 const GREATEST_IN_BUCKET: u8 = 2;
 const GREATEST_IS_LEAST: u8 = 4;
 const SUM_IS_PRODUCT: u8 = 8;
 const FLAGS: u8 = 15;
+
+/// Whether a number, a single one or a sum of an interval, may be added to a sum; see [`SUMMABLE_MAX`]. What may not is for
+/// whoever takes numbers in to refuse.
+pub fn is_summable(number: f64) -> bool {
+    number.abs() <= SUMMABLE_MAX
+}
 
 /// Counts by bucket, and what buckets cannot tell exactly.
 #[derive(Debug, Clone, PartialEq)]
@@ -114,6 +123,11 @@ impl Histogram {
     /// Buckets in use.
     pub fn bucket_count(&self) -> usize {
         self.buckets.len()
+    }
+
+    /// Whether its sum is one that its numbers could have, if each [`is_summable`].
+    pub fn is_summable(&self) -> bool {
+        self.sum.abs() <= SUMMABLE_MAX * self.count as f64
     }
 
     /// Appends the encoding.

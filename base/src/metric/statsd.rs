@@ -16,11 +16,13 @@ mod line;
 #[cfg(test)]
 mod tests;
 
+use super::histogram::is_summable;
 use super::labels::{Builder, Labels, LabelsRef, NAME};
 use super::received::Sink;
 use super::samples::{Kind, Point, Value, Writer};
 use super::{Histogram, Received};
 use line::{Line, Type};
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -68,6 +70,15 @@ struct Key {
     kind: Type,
     /// The line's own time in ms, if it has one.
     time: Option<i64>,
+}
+
+/// What a line says.
+#[derive(Debug)]
+enum Values {
+    /// True for each that changes the one before.
+    Numbers(Vec<(f64, bool)>),
+    /// The hash of a text.
+    Text(u64),
 }
 
 #[derive(Debug)]
@@ -127,37 +138,58 @@ impl Aggregator {
         sink.received
     }
 
+    /// All or nothing: a line that is refused leaves no series behind, and takes no room.
     fn take_line(&mut self, line: &Line<'_>, taken: &mut Taken) -> Result<(), &'static str> {
+        let values = Values::of(line)?;
         let labels = labels_of(line, &mut self.builder)?.to_owned();
-        let key = Key { labels, kind: line.kind, time: line.time };
-        let (key, overflows) = self.place(key)?;
+        let (key, overflows) = self.place(Key { labels, kind: line.kind, time: line.time })?;
         let mut room =
             (BUCKETS_MAX - self.buckets.min(BUCKETS_MAX), MEMBERS_MAX - self.members.min(MEMBERS_MAX));
         let before = room;
-        let state = self.series.entry(key).or_insert_with(|| State::new(line.kind));
-        let added = state.add(line, &mut room);
+        match self.series.entry(key) {
+            Entry::Occupied(mut there) => there.get_mut().add(&values, line.rate, &mut room)?,
+            Entry::Vacant(place) => {
+                let mut state = State::new(line.kind);
+                state.add(&values, line.rate, &mut room)?;
+                place.insert(state);
+                self.overflow_names += usize::from(overflows);
+            }
+        }
         self.buckets += before.0 - room.0;
         self.members += before.1 - room.1;
-        taken.values += added?;
+        taken.values += values.count();
         taken.overflowed += u64::from(overflows);
         Ok(())
     }
 
     /// Where a key's values go: to its own series, or to its name's overflow series.
-    fn place(&mut self, key: Key) -> Result<(Key, bool), &'static str> {
+    fn place(&self, key: Key) -> Result<(Key, bool), &'static str> {
         if self.series.contains_key(&key) || self.series.len() < self.series_max {
             return Ok((key, false));
         }
         let labels =
             Labels::of(&mut [(NAME, key.labels.name()), (OVERFLOW, "true")]).map_err(|bad| bad.reason())?;
         let key = Key { labels, kind: key.kind, time: None };
-        if !self.series.contains_key(&key) {
-            if self.overflow_names == OVERFLOW_NAMES_MAX {
-                return Err("too many series");
-            }
-            self.overflow_names += 1;
+        if !self.series.contains_key(&key) && self.overflow_names == OVERFLOW_NAMES_MAX {
+            return Err("too many series");
         }
         Ok((key, true))
+    }
+}
+
+impl Values {
+    fn of(line: &Line<'_>) -> Result<Self, &'static str> {
+        match line.kind {
+            Type::Set => Ok(Self::Text(xxh3_64(line.values.as_bytes()))),
+            _ => line.numbers().map(Self::Numbers),
+        }
+    }
+
+    fn count(&self) -> u64 {
+        match self {
+            Self::Text(_) => 1,
+            Self::Numbers(numbers) => numbers.len() as u64,
+        }
     }
 }
 
@@ -171,38 +203,37 @@ impl State {
         }
     }
 
-    /// Adds a line's values; tells how many. `room` is for buckets and for members of sets.
-    fn add(&mut self, line: &Line<'_>, room: &mut (usize, usize)) -> Result<u64, &'static str> {
-        if let Self::Set(members) = self {
-            if room.1 == 0 {
-                return Err("too many members of sets");
-            }
-            room.1 -= usize::from(members.insert(xxh3_64(line.values.as_bytes())));
-            return Ok(1);
-        }
-        // All or nothing: a line is right or refused.
-        let numbers = line.numbers()?;
-        if let Self::Histogram(histogram) = self
-            && (room.0 == 0 || histogram.bucket_count() >= SERIES_BUCKETS_MAX)
-        {
-            return Err("too many buckets");
-        }
-        for (number, is_change) in &numbers {
-            match self {
-                Self::Counter(sum) => *sum += number / line.rate,
-                Self::Gauge { value, flushes_since_set } => {
-                    *value = if *is_change { *value + number } else { *number };
-                    *flushes_since_set = 0;
+    /// Adds a line's values, or changes nothing. `room` is for buckets and for members of sets.
+    fn add(&mut self, values: &Values, rate: f64, room: &mut (usize, usize)) -> Result<(), &'static str> {
+        match (self, values) {
+            (Self::Set(members), Values::Text(text)) => {
+                if room.1 == 0 {
+                    return Err("too many members of sets");
                 }
-                Self::Histogram(histogram) => {
-                    let before = histogram.bucket_count();
-                    histogram.record_many(*number, (1.0 / line.rate).round() as u64);
-                    room.0 = room.0.saturating_sub(histogram.bucket_count() - before);
-                }
-                Self::Set(_) => {}
+                room.1 -= usize::from(members.insert(*text));
             }
+            (Self::Counter(sum), Values::Numbers(numbers)) => {
+                *sum = summable(numbers.iter().fold(*sum, |sum, (number, _)| sum + number / rate))?;
+            }
+            (Self::Gauge { value, flushes_since_set }, Values::Numbers(numbers)) => {
+                let next = |value, &(number, is_change)| if is_change { value + number } else { number };
+                *value = summable(numbers.iter().fold(*value, next))?;
+                *flushes_since_set = 0;
+            }
+            (Self::Histogram(histogram), Values::Numbers(numbers)) => {
+                if room.0 == 0 || histogram.bucket_count() >= SERIES_BUCKETS_MAX {
+                    return Err("too many buckets");
+                }
+                numbers.iter().try_for_each(|(number, _)| summable(*number).map(drop))?;
+                let before = histogram.bucket_count();
+                let times = (1.0 / rate).round() as u64;
+                numbers.iter().for_each(|(number, _)| histogram.record_many(*number, times));
+                room.0 = room.0.saturating_sub(histogram.bucket_count() - before);
+            }
+            // The type is part of the key, so a series and its values are of one kind.
+            (Self::Set(_), Values::Numbers(_)) | (_, Values::Text(_)) => {}
         }
-        Ok(numbers.len() as u64)
+        Ok(())
     }
 
     /// Counts the flush, whether or not its value could be written.
@@ -211,6 +242,10 @@ impl State {
         *flushes_since_set += 1;
         *flushes_since_set <= GAUGE_FLUSHES_MAX
     }
+}
+
+fn summable(number: f64) -> Result<f64, &'static str> {
+    if is_summable(number) { Ok(number) } else { Err("number too large") }
 }
 
 fn write(state: &mut State, time: i64, sink: &mut Sink<'_>) {

@@ -360,6 +360,21 @@ fn a_counter_of_windows_goes_on_between_them() {
     assert_eq!(rows[0].points, points, "before its first window ends a counter is 0");
 }
 
+/// An increase was the difference of sums from the start on, in which 1.5 is nothing beside 1e17: of what came behind a huge
+/// window 0 was told.
+#[test]
+fn small_increases_behind_a_huge_one_are_not_lost() {
+    let rows =
+        (1..).zip([1e17, 1.5, 1.5, 1.5, 1.5, 1.5]).map(|(at, by)| window(at * 10_000, &[by])).collect();
+    let store = Store(vec![windows("c", WindowsOf::Counter, 10_000, rows)]);
+    assert_eq!(number(&store, "increase(c[40s])", 60_000), Some(6.0));
+    assert_eq!(number(&store, "sum(rate(c[40s]))", 60_000), Some(0.15));
+    let found = matrix(&store, "increase(c[20s])", 10_000, 90_000, 10_000);
+    let sums = [1e17, 1e17 + 1.5, 3.0, 3.0, 3.0, 3.0, 1.5, 0.0, 0.0];
+    let points: Vec<_> = (1..).zip(sums).map(|(at, sum)| (at * 10_000, Sample::Float(sum))).collect();
+    assert_eq!(found[0].points, points);
+}
+
 #[test]
 fn a_gauge_of_windows_answers_from_its_columns() {
     let rows = vec![window(60_000, &[1.0, 9.0, 2.0]), window(120_000, &[4.0]), window(180_000, &[8.0, 6.0])];

@@ -132,66 +132,70 @@ fn counter(of: &Windows, times: Steps) -> Vec<f64> {
     (0..times.count).map(of_step).collect()
 }
 
-/// The sums of increases. A counter that is there and counts nothing grows by 0.
+/// The sums of increases. A counter that is there and counts nothing grows by 0. Each range is summed up by itself: as the
+/// difference of sums from the start on, small increases behind a huge one would be lost.
 fn increases(difference: Difference, of: &Windows, frame: &Frame) -> Vec<f64> {
     let by = if difference == Difference::Rate { frame.range as f64 / 1000.0 } else { 1.0 };
-    // sums[i] is of the first i windows.
-    let mut sums = Vec::with_capacity(of.rows.len() + 1);
-    let mut sum = 0.0;
-    sums.push(sum);
-    sums.extend(of.rows.iter().map(|row| {
-        sum += row.increase;
-        sum
-    }));
+    let mut sliding = Sliding::<f64>::default();
     let of_range = |(step, (from, to)): (usize, (usize, usize))| {
+        let (front, back) = sliding.of(&of.rows, from, to, |sum, row| *sum += row.increase);
         let is_there = from < to || (of.of == WindowsOf::Counter && is_alive(of, to, frame.ends.time(step)));
-        if is_there { (sums[to] - sums[from]) / by } else { ABSENT }
+        if is_there { (front.copied().unwrap_or(0.0) + back) / by } else { ABSENT }
     };
     ranges(of, frame).enumerate().map(of_range).collect()
 }
 
-/// The windows of a sliding range, merged: each window is merged a few times, however many ranges it is in.
+/// The windows of a sliding range, added up: each window is added a few times, however many ranges it is in, and none is ever
+/// subtracted.
 ///
 /// ```text
 ///        from            mid           to
-///  rows   |---- front ----|--- back ---|      front[k]: all from the k-th before `mid` up to `mid`, merged
+///  rows   |---- front ----|--- back ---|      front[k]: all from the k-th before `mid` up to `mid`
 /// ```
 #[derive(Default)]
-struct Merged {
+struct Sliding<T> {
     mid: usize,
     to: usize,
-    front: Vec<Histogram>,
-    back: Histogram,
+    front: Vec<T>,
+    back: T,
 }
 
-impl Merged {
-    /// Of `rows[from..to]`; both must only ever grow.
-    fn of(&mut self, rows: &[Window], from: usize, to: usize) -> Option<Arc<Histogram>> {
+impl<T: Clone + Default> Sliding<T> {
+    /// Of `rows[from..to]`, in two parts; both must only ever grow. There is no front when the range is empty.
+    fn of(
+        &mut self,
+        rows: &[Window],
+        from: usize,
+        to: usize,
+        add: impl Fn(&mut T, &Window),
+    ) -> (Option<&T>, &T) {
         if from >= self.mid {
             self.front.clear();
-            let mut sum = Histogram::default();
+            let mut sum = T::default();
             for row in rows[from..to].iter().rev() {
-                row.histogram.iter().for_each(|one| sum.merge(one));
+                add(&mut sum, row);
                 self.front.push(sum.clone());
             }
-            (self.mid, self.back) = (to, Histogram::default());
+            (self.mid, self.back) = (to, T::default());
         } else {
-            let added = rows[self.to..to].iter().filter_map(|row| row.histogram.as_ref());
-            added.for_each(|one| self.back.merge(one));
+            rows[self.to..to].iter().for_each(|row| add(&mut self.back, row));
             self.front.truncate(self.mid - from);
         }
         self.to = to;
-        let mut sum = self.front.last()?.clone();
-        sum.merge(&self.back);
-        (sum.count > 0).then(|| Arc::new(sum))
+        (self.front.last(), &self.back)
     }
 }
 
 /// The windows of each range merged, and the factor for so many of them.
 fn merged(of: &Windows, frame: &Frame, factor: impl Fn(usize) -> f64) -> Vec<Option<Scaled>> {
-    let mut sliding = Merged::default();
-    let of_range =
-        |(from, to)| Some(Scaled { histogram: sliding.of(&of.rows, from, to)?, factor: factor(to - from) });
+    let mut sliding = Sliding::<Histogram>::default();
+    let add = |sum: &mut Histogram, row: &Window| row.histogram.iter().for_each(|one| sum.merge(one));
+    let of_range = |(from, to)| {
+        let (front, back) = sliding.of(&of.rows, from, to, add);
+        let mut histogram = front?.clone();
+        histogram.merge(back);
+        (histogram.count > 0).then(|| Scaled { histogram: Arc::new(histogram), factor: factor(to - from) })
+    };
     ranges(of, frame).map(of_range).collect()
 }
 

@@ -8,14 +8,17 @@
 
 use super::cells::{Cells, Group};
 use super::compile::{self, Compiled, Input};
+use super::describe::meta_of;
 use super::field::HttpPart;
 use super::grammar::{Function, Rule};
 use super::reader::{Needs, Reader};
 use super::{Problem, RuleText, WINDOW_MS, WithDefaults};
 use logweir_base::entry::{RecordBatch, RecordSpan};
-use logweir_base::metric::LabelsRef;
+use logweir_base::metric::{LabelsRef, Meta};
 use logweir_base::parse::RecordView;
 use logweir_base::pattern::PatternId;
+use serde::Serialize;
+use std::ops::AddAssign;
 
 pub(super) const MS_NS: i64 = 1_000_000;
 pub(super) const WINDOW_NS: i64 = WINDOW_MS * MS_NS;
@@ -31,12 +34,19 @@ pub trait Sink {
 }
 
 /// Numbers that rules could not take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Refused {
     /// Below zero, for a counter.
     pub negative: u64,
-    /// Beyond what a float holds, once scaled or summed.
+    /// Beyond what sums hold ([`is_summable`](logweir_base::metric::histogram::is_summable)), once scaled or summed.
     pub too_large: u64,
+}
+
+impl AddAssign for Refused {
+    fn add_assign(&mut self, more: Self) {
+        self.negative += more.negative;
+        self.too_large += more.too_large;
+    }
 }
 
 /// Rules in force.
@@ -45,10 +55,19 @@ pub struct RuleSet {
     rules: Vec<Compiled>,
     reader: Reader,
     cells: Cells,
+    /// Of the batch at hand.
     refused: Refused,
 }
 
 impl RuleSet {
+    /// Whether a configuration may have these rules. What a journal has already is asked no more than [`RuleSet::compile`] asks:
+    /// counts of what was taken once stay as they are.
+    pub fn check(texts: &[RuleText], defaults: WithDefaults) -> Result<(), Problem> {
+        let rules = compile::read(texts, defaults)?;
+        compile::check_names(&rules, texts.len())?;
+        compile::compile(rules).map(drop)
+    }
+
     /// Reads rules and puts them in force, if all can be read.
     pub fn compile(texts: &[RuleText], defaults: WithDefaults) -> Result<Self, Problem> {
         let (rules, reader) = compile::compile(compile::read(texts, defaults)?)?;
@@ -60,14 +79,15 @@ impl RuleSet {
         self.rules.iter().map(|compiled| &compiled.rule)
     }
 
-    /// Numbers that rules could not take, since they were compiled.
-    pub fn refused(&self) -> Refused {
-        self.refused
+    /// What is known of the metrics that they make, by name.
+    pub fn metrics(&self) -> impl Iterator<Item = (&str, Meta)> {
+        self.rules().map(|rule| (rule.metric.as_str(), meta_of(rule)))
     }
 
-    /// Counts the records of a batch.
-    pub fn apply(&mut self, batch: &RecordBatch, sink: &mut dyn Sink) {
+    /// Counts the records of a batch; tells how many of their numbers could not be taken.
+    pub fn apply(&mut self, batch: &RecordBatch, sink: &mut dyn Sink) -> Refused {
         self.cells.clear();
+        self.refused = Refused::default();
         let own = batch.resource.service();
         for record in &batch.records {
             let at = self.cells.group_of(record, |group| open(group, &mut self.rules, batch, record));
@@ -78,6 +98,7 @@ impl RuleSet {
         }
         self.count_groups();
         self.cells.hand_on(&self.rules, batch, sink);
+        self.refused
     }
 
     /// Applies the rules that may count a record of this group.

@@ -9,6 +9,7 @@ use super::grammar::{Function, Rule};
 use super::reader::Reader;
 use super::{LONG, VALUE_BYTES_MAX, WINDOW_MS};
 use logweir_base::entry::{RecordBatch, RecordSpan};
+use logweir_base::metric::histogram::is_summable;
 use logweir_base::metric::labels::{Labels, NAME};
 use logweir_base::parse::Severity;
 use std::collections::HashMap;
@@ -254,7 +255,7 @@ impl Cell {
         let number = rule.scale.apply(number);
         match rule.function {
             Function::Count | Function::Sum => self.add(number, refused),
-            _ if !number.is_finite() => refused.too_large += 1,
+            _ if !is_summable(number) => refused.too_large += 1,
             Function::Histogram => self.values.push(number),
             Function::Gauge => {
                 self.values.push(number);
@@ -269,7 +270,7 @@ impl Cell {
         let sum = self.amount + amount;
         if amount < 0.0 {
             refused.negative += 1;
-        } else if sum.is_finite() {
+        } else if is_summable(sum) {
             self.amount = sum;
         } else {
             refused.too_large += 1;

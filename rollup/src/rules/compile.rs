@@ -11,6 +11,9 @@ use logweir_base::pipe::Named;
 use logweir_base::query::{Head, Matcher, QueryError};
 use logweir_base::time::Timestamp;
 
+/// What the names of a histogram's own series end with.
+const OWN_SERIES: [&str; 3] = ["_count", "_sum", "_bucket"];
+
 /// A rule, and how it is applied.
 #[derive(Debug)]
 pub(super) struct Compiled {
@@ -62,6 +65,27 @@ pub(super) fn read(texts: &[RuleText], defaults: WithDefaults) -> Result<Vec<Rul
         rules.extend(new);
     }
     Ok(rules)
+}
+
+/// An error when a rule's metric has the name of a series that another's histogram has of its own. The written rules come first.
+pub(super) fn check_names(rules: &[Rule], written: usize) -> Result<(), Problem> {
+    for (a, histogram) in rules.iter().enumerate() {
+        if let Some(b) = rules.iter().position(|named| owns(histogram, named)) {
+            let named = &rules[b].metric;
+            let reason =
+                format!("the histogram \"{}\" has a series \"{named}\" of its own", histogram.metric);
+            // The later of the two; but a default is nobody's mistake.
+            let rule = if a.max(b) < written { a.max(b) } else { a.min(b) };
+            return Err(Problem { rule, column: 1, reason });
+        }
+    }
+    Ok(())
+}
+
+/// Whether one is a histogram that also answers under the other's name.
+fn owns(histogram: &Rule, other: &Rule) -> bool {
+    let suffix = other.metric.strip_prefix(&histogram.metric);
+    histogram.function == Function::Histogram && suffix.is_some_and(|suffix| OWN_SERIES.contains(&suffix))
 }
 
 /// Compiles rules, and a reader of the fields that they need.

@@ -6,7 +6,7 @@
 //! compile    rules as they are applied
 //! apply      a batch of records in, increases and observations out;  cells  what it counts on the way
 //! covers     which searches have their answer in the series of a rule
-//! defaults   rules that are there without being written
+//! defaults   rules that are there without being written;  describe  what is told of what rules make
 //! config     the rules of a configuration's text
 //! ```
 //! What comes of a batch is a function of the batch and the rules alone, so counts are a function of the journal, in which
@@ -22,6 +22,7 @@ mod compile;
 mod config;
 mod covers;
 mod defaults;
+mod describe;
 mod field;
 mod grammar;
 mod reader;

@@ -3,6 +3,7 @@
 mod crash;
 mod model;
 mod rest;
+mod told;
 
 use crate::select::{MatchOp, Matcher, SeriesPoints, Source, Span};
 use crate::{Rollup, RollupConfig, Store};

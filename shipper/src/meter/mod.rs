@@ -56,8 +56,6 @@ const FAREWELL: Duration = Duration::from_secs(1);
 enum Event {
     Link(LinkEvent),
     Chunk(Chunk),
-    /// Something does not work, and is tried again.
-    Trouble(String),
     Stop,
 }
 
@@ -185,7 +183,6 @@ impl Post {
                 Ok(Event::Link(LinkEvent::Taken)) => self.slots += 1,
                 Ok(Event::Link(event)) => self.link(event),
                 Ok(Event::Chunk(chunk)) => self.outbox.push(chunk),
-                Ok(Event::Trouble(why)) => self.last_error = why,
                 Ok(Event::Stop) => {
                     self.flush();
                     self.outboxes().for_each(Outbox::close);
@@ -278,9 +275,7 @@ impl Inputs {
     /// On the runtime it is called from, which ends them.
     fn spawn(self) {
         for address in self.listen {
-            let events = self.events.clone();
-            let tell = move |why| drop(events.send(Event::Trouble(why)));
-            tokio::spawn(statsd::listen(self.statsd.clone(), address, tell));
+            tokio::spawn(statsd::listen(self.statsd.clone(), address));
         }
         let targets = self.scrapers.iter().map(|scraper| scraper.status().clone()).collect();
         self.status.update(|s| s.meter.targets = targets);

@@ -41,6 +41,8 @@ pub struct TargetStatus {
     pub samples: u64,
     /// Lines of its page that were refused.
     pub refused: u64,
+    /// Lines of all its pages that were refused, since the start.
+    pub refused_total: u64,
     /// Milliseconds it took.
     pub duration_ms: u64,
 }
@@ -133,7 +135,9 @@ impl Scraper {
         });
         let chunks = self.emit.take();
         let (samples, refused) = (scraped.received.samples, scraped.received.refused_total());
-        match scraped.first_fault.map(|(line, reason)| format!("line {line} of the page: {reason}")) {
+        self.status.refused_total += refused;
+        // Without the line's number: it may be another each time, and would be news in the log.
+        match scraped.first_fault.map(|(_, reason)| format!("a line of the page: {reason}")) {
             Some(fault) if samples == 0 => Err(fault),
             fault => Ok(Page { chunks, samples, refused, fault }),
         }

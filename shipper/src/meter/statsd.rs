@@ -9,7 +9,7 @@ mod tests;
 
 pub use listen::listen;
 
-use super::config::StatsdConfig;
+use super::config::{StatsdAddress, StatsdConfig};
 use super::emit::{Chunk, Emit, Metric};
 use crate::status::ShipperStatus;
 use logweir_base::metric::statsd::Aggregator;
@@ -37,6 +37,8 @@ const METRICS: &[Metric] = &[VALUES, REFUSED, DROPPED];
 pub struct StatsdStatus {
     /// Where it is listened, as bound.
     pub listening: Vec<String>,
+    /// Where it cannot be listened, as configured, and why. It is tried again.
+    pub failing: BTreeMap<String, String>,
     /// Values taken in.
     pub values: u64,
     /// Of those, values counted in a series that stands for all that found no room.
@@ -94,22 +96,34 @@ impl Statsd {
         for (listener, count) in &counts.dropped_datagrams {
             emit.put(&DROPPED, &[("listener", listener)], *count as f64);
         }
-        let counts = counts.clone();
-        self.status.update(|s| s.meter.statsd = counts);
-        emit.take()
+        let chunks = emit.take();
+        self.show(&shared);
+        chunks
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn bound(&self, listener: String, inode: Option<u64>) {
+    fn bound(&self, address: &StatsdAddress, listener: String, inode: Option<u64>) {
         let mut shared = self.shared();
         shared.sockets.retain(|(name, _)| *name != listener);
         shared.sockets.extend(inode.map(|inode| (listener.clone(), inode)));
+        shared.counts.failing.remove(&address.to_string());
         if !shared.counts.listening.contains(&listener) {
             shared.counts.listening.push(listener);
         }
+        self.show(&shared);
+    }
+
+    fn failed(&self, address: &StatsdAddress, why: String) {
+        let (mut shared, address) = (self.shared(), address.to_string());
+        shared.counts.listening.retain(|listener| *listener != address);
+        shared.counts.failing.insert(address, why);
+        self.show(&shared);
+    }
+
+    fn show(&self, shared: &Shared) {
         let counts = shared.counts.clone();
         self.status.update(|s| s.meter.statsd = counts);
     }

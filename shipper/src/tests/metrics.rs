@@ -149,6 +149,10 @@ fn scrapes_reach_the_router() {
     let target = &status.snapshot().meter.targets[0];
     assert_eq!((target.up, target.job.as_str()), (Some(false), "app"));
     assert!(target.last_error.contains("refused"), "{target:?}");
+    assert_eq!(
+        status.snapshot().meter.troubles(),
+        [format!("scrape of app at {}: {}", target.url, target.last_error)]
+    );
 }
 
 /// A way to `router` for files; sessions of metrics are hung up on. Tells how many there were.

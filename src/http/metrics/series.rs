@@ -2,6 +2,9 @@
 
 use super::super::Api;
 use super::page::Page;
+use logweir_shipper::MeterStatus;
+use logweir_shipper::meter::scrape::TargetStatus;
+use logweir_shipper::meter::statsd::StatsdStatus;
 
 /// Writes all of it.
 pub(super) fn write(api: &Api, out: &mut Page) {
@@ -34,6 +37,12 @@ fn store(api: &Api, out: &mut Page) {
     }
     let help = "Points taken that were earlier than one of their series.";
     out.one("logweir_rollup_late_points_total", "counter", help, points.late);
+    let help = "Numbers of log records that metric rules could not take, by reason.";
+    out.help("logweir_rollup_refused_numbers_total", "counter", help);
+    let refused = status.refused_numbers;
+    for (reason, count) in [("negative", refused.negative), ("too_large", refused.too_large)] {
+        out.sample("logweir_rollup_refused_numbers_total", &[("reason", reason)], count);
+    }
     let help = "Batches of samples that could not be read to their end.";
     out.one("logweir_rollup_bad_batches_total", "counter", help, points.bad_batches);
     let help = "Points beyond a budget of series, by metric.";
@@ -80,6 +89,12 @@ fn receivers(api: &Api, out: &mut Page) {
 
 fn shipper(api: &Api, out: &mut Page) {
     let meter = api.shipper.snapshot().meter;
+    sent(&meter, out);
+    statsd(&meter.statsd, out);
+    scrapes(&meter.targets, out);
+}
+
+fn sent(meter: &MeterStatus, out: &mut Page) {
     let counts = &meter.counts;
     out.one("logweir_meter_samples_total", "counter", "Samples of this host's shipper.", counts.samples);
     let help = "Samples whose labels are over a limit.";
@@ -87,31 +102,45 @@ fn shipper(api: &Api, out: &mut Page) {
     let help = "Batches of samples dropped since too many waited for the router.";
     out.one("logweir_meter_dropped_batches_total", "counter", help, counts.chunks_dropped);
     out.one("logweir_meter_buffer_bytes", "gauge", "Samples that wait for the router.", counts.bytes_waiting);
-    out.help("logweir_statsd_listening", "gauge", "1 for each address where StatsD is listened for.");
-    for address in &meter.statsd.listening {
-        out.sample("logweir_statsd_listening", &[("address", address)], 1);
+}
+
+fn statsd(status: &StatsdStatus, out: &mut Page) {
+    let help = "1 for each address where StatsD is listened for, 0 for one that cannot be had.";
+    out.help("logweir_statsd_listening", "gauge", help);
+    let listening = status.listening.iter().map(|address| (address, 1));
+    for (address, is) in listening.chain(status.failing.keys().map(|address| (address, 0))) {
+        out.sample("logweir_statsd_listening", &[("address", address)], is);
     }
-    out.one("logweir_statsd_values_total", "counter", "Values received by StatsD.", meter.statsd.values);
+    out.one("logweir_statsd_values_total", "counter", "Values received by StatsD.", status.values);
     let help = "Values of StatsD beyond its number of series.";
-    out.one("logweir_statsd_overflow_values_total", "counter", help, meter.statsd.overflowed);
+    out.one("logweir_statsd_overflow_values_total", "counter", help, status.overflowed);
     out.help(
         "logweir_statsd_refused_lines_total",
         "counter",
         "Lines of StatsD that were refused, by reason.",
     );
-    for (reason, count) in &meter.statsd.refused_lines {
+    for (reason, count) in &status.refused_lines {
         out.sample("logweir_statsd_refused_lines_total", &[("reason", reason)], count);
     }
     let help = "Datagrams the kernel dropped as we were too slow, by listener.";
     out.help("logweir_statsd_dropped_datagrams_total", "counter", help);
-    for (listener, count) in &meter.statsd.dropped_datagrams {
+    for (listener, count) in &status.dropped_datagrams {
         out.sample("logweir_statsd_dropped_datagrams_total", &[("listener", listener)], count);
     }
+}
+
+fn scrapes(targets: &[TargetStatus], out: &mut Page) {
     out.help("logweir_scrape_up", "gauge", "1 when a target answered the last time, 0 when not.");
-    for target in &meter.targets {
+    for target in targets {
         if let Some(up) = target.up {
             let labels = [("job", target.job.as_str()), ("url", target.url.as_str())];
             out.sample("logweir_scrape_up", &labels, u8::from(up));
         }
+    }
+    let help = "Lines of targets' pages that were refused.";
+    out.help("logweir_scrape_refused_samples_total", "counter", help);
+    for target in targets {
+        let labels = [("job", target.job.as_str()), ("url", target.url.as_str())];
+        out.sample("logweir_scrape_refused_samples_total", &labels, target.refused_total);
     }
 }

@@ -78,6 +78,17 @@ fn number() -> impl Strategy<Value = f64> {
     ]
 }
 
+#[test]
+fn as_many_as_there_may_be_of_the_greatest_have_a_finite_sum() {
+    let mut histogram = of(&[]);
+    assert!(histogram.is_summable());
+    histogram.record_many(-SUMMABLE_MAX, COUNT_MAX);
+    assert!(histogram.sum.is_finite() && histogram.is_summable());
+    for bad in [f64::NAN, f64::INFINITY, f64::MIN, 1e293] {
+        assert!(!is_summable(bad) && !of(&[bad, 1e303, 1e303]).is_summable(), "{bad}");
+    }
+}
+
 proptest! {
     #[test]
     fn a_quantile_is_the_nearest_rank_within_the_stated_error(

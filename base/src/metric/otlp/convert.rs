@@ -260,7 +260,7 @@ fn add_missing(labels: &mut Attributes, name: &str, value: &str) {
 }
 
 /// Each bucket's count at its geometric middle; sum, least and greatest as the sender knows them. `None` when a bucket is beyond
-/// the greatest number, or all counts beyond what a histogram holds: it would tell less than there was.
+/// the greatest number, or all counts or their sum beyond what a histogram holds: it would tell less than there was.
 fn histogram_of(point: &DataPoint) -> Option<Histogram> {
     let mut histogram = Histogram::default();
     let mut all = point.zero_count;
@@ -283,7 +283,7 @@ fn histogram_of(point: &DataPoint) -> Option<Histogram> {
             (histogram.min, histogram.max) = (min, max);
         }
     }
-    (histogram.count == all).then_some(histogram)
+    (histogram.count == all && histogram.is_summable()).then_some(histogram)
 }
 
 /// Begin of a point's interval. An increase that tells none has none but its time, by which it is known when it is sent again.

@@ -229,10 +229,13 @@ proptest! {
 fn what_no_counter_takes_is_counted() {
     let line = |n: &str| format!("{{\"n\":{n}}}").into_bytes();
     let batch =
-        records(&[line("5"), line("-1"), line("1e308"), line("1e308"), line("[2,-3]")], resource(&[]));
+        records(&[line("5"), line("-1"), line("9e291"), line("1e308"), line("[2,-3]")], resource(&[]));
     let mut rules = compiled(&["metric a_total = sum(n)", "metric h = histogram(n) * 10"], WithDefaults::No);
-    let counted = counted(&mut rules, &batch);
-    assert_eq!(counted.increases.into_values().collect::<Vec<_>>(), [1e308]);
+    let mut counted = Counted::default();
+    let refused = rules.apply(&batch, &mut counted);
+    assert_eq!(counted.increases.into_values().collect::<Vec<_>>(), [9e291]);
     assert_eq!(counted.observed.into_values().collect::<Vec<_>>(), [[50.0, -10.0, 20.0, -30.0]]);
-    assert_eq!((rules.refused().negative, rules.refused().too_large), (2, 3));
+    assert_eq!((refused.negative, refused.too_large), (2, 3));
+    let again = rules.apply(&records(&[line("-1")], resource(&[])), &mut Counted::default());
+    assert_eq!((again.negative, again.too_large), (1, 0), "of one batch");
 }

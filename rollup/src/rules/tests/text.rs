@@ -165,6 +165,39 @@ fn problems_name_the_rule() {
     assert!(reason.contains("too many fields"), "{reason}");
 }
 
+/// A histogram `x` answers as `x_count` and `x_sum` too: a gauge of that name was added to it, and nobody could tell them apart.
+#[test]
+fn names_of_a_histograms_own_series_are_taken() {
+    let check = |rules: &[&str], defaults, expected: Option<(usize, &str)>| {
+        let texts: Vec<_> = rules.iter().map(|&rule| RuleText(rule.to_owned())).collect();
+        let found = RuleSet::check(&texts, defaults).err();
+        assert!(RuleSet::compile(&texts, defaults).is_ok(), "what a journal has is taken");
+        let reason = |(rule, own): (usize, &str)| {
+            format!(
+                "metric rule {rule}, column 1: the histogram \"{}\" has a series \"{own}\" of its own",
+                &own[..own.rfind('_').unwrap_or(0)]
+            )
+        };
+        assert_eq!(found.map(|problem| problem.to_string()), expected.map(reason), "{rules:?}");
+    };
+    let histogram = "metric foo = histogram(n)";
+    for own in ["foo_count", "foo_sum", "foo_bucket"] {
+        let gauge = format!("metric {own} = gauge(n)");
+        check(&[histogram, &gauge], WithDefaults::No, Some((2, own)));
+        check(&[&gauge, histogram], WithDefaults::No, Some((2, own)));
+        check(&["metric foo = gauge(n)", &gauge], WithDefaults::No, None);
+    }
+    check(&[histogram, "metric foo_sum = histogram(n)"], WithDefaults::No, Some((2, "foo_sum")));
+    check(
+        &[histogram, "metric foo_counts = gauge(n)", "metric foo_count_total = count"],
+        WithDefaults::Yes,
+        None,
+    );
+    let of_default = "metric http_server_request_duration_seconds_sum = gauge(n)";
+    check(&[of_default], WithDefaults::Yes, Some((1, "http_server_request_duration_seconds_sum")));
+    check(&[of_default], WithDefaults::No, None);
+}
+
 #[test]
 fn a_configuration_has_rules_and_more() {
     let text = "[server]\nlisten = 1\n[metrics]\ndefaults = false\nelse = 2\n[[metric]]\nrule = 'r1'\n[[metric]]\nrule = 'r2'\n";

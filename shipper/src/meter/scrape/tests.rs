@@ -46,13 +46,14 @@ fn series_end_when_they_are_gone_and_when_the_target_is() {
     assert_eq!((status.up, status.samples, status.duration_ms), (Some(true), 3, 1500));
     let status =
         check(Ok("a 2\nodd\n"), 200, &["a{} 2 @200", r#"b{exported_job="own"} NaN @200"#, "up{} 1 @200"]);
-    assert_eq!((status.refused, status.last_error.as_str()), (1, "line 2 of the page: no value"));
+    assert_eq!((status.refused, status.last_error.as_str()), (1, "a line of the page: no value"));
     let status = check(Err("no answer"), 300, &["a{} NaN @300", "up{} 0 @300"]);
     assert_eq!((status.up, status.last_error.as_str()), (Some(false), "no answer"));
     // They have ended once.
     check(Err("no answer"), 400, &["up{} 0 @400"]);
     // What is no page of metrics is none.
-    check(Ok("<html>\n"), 500, &["up{} 0 @500"]);
+    let status = check(Ok("<html>\n"), 500, &["up{} 0 @500"]);
+    assert_eq!(status.refused_total, 2, "of all pages");
     check(Ok(""), 600, &["up{} 1 @600"]);
 }
 

@@ -34,11 +34,11 @@ const RETRY: Duration = Duration::from_secs(5);
 /// Whoever is on the host may write to a unix socket, as to a port of the loopback interface; nobody else reads or lists it.
 const SOCKET_MODE: u32 = 0o722;
 
-/// Listens at `address` for ever. `tell` hears why it could not, each time.
-pub async fn listen(statsd: Arc<Statsd>, address: StatsdAddress, tell: impl Fn(String)) {
+/// Listens at `address` for ever. The status tells why it cannot.
+pub async fn listen(statsd: Arc<Statsd>, address: StatsdAddress) {
     loop {
         let Err(e) = serve(&statsd, &address).await;
-        tell(format!("statsd at {address}: {e}"));
+        statsd.failed(&address, e.to_string());
         sleep(RETRY).await;
     }
 }
@@ -48,17 +48,17 @@ async fn serve(statsd: &Arc<Statsd>, address: &StatsdAddress) -> io::Result<Infa
         StatsdAddress::Udp(at) => {
             let socket = UdpSocket::bind(at).await?;
             let inode = rustix::fs::fstat(&socket)?.st_ino;
-            statsd.bound(format!("udp:{}", socket.local_addr()?), Some(inode));
+            statsd.bound(address, format!("udp:{}", socket.local_addr()?), Some(inode));
             datagrams(statsd, Datagrams::Udp(socket)).await
         }
         StatsdAddress::Unix(path) => {
             let socket = bind_unix(path)?;
-            statsd.bound(address.to_string(), None);
+            statsd.bound(address, address.to_string(), None);
             datagrams(statsd, Datagrams::Unix(socket)).await
         }
         StatsdAddress::Tcp(at) => {
             let listener = TcpListener::bind(at).await?;
-            statsd.bound(format!("tcp:{}", listener.local_addr()?), None);
+            statsd.bound(address, format!("tcp:{}", listener.local_addr()?), None);
             connections(statsd, &listener).await
         }
     }

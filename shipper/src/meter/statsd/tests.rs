@@ -8,7 +8,6 @@ use std::io::Write as _;
 use std::net::{TcpStream, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixDatagram;
-use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -42,17 +41,16 @@ impl Listening {
         let statsd = Statsd::new(&StatsdConfig::default(), emit, status.clone());
         let address: StatsdAddress = address.parse().expect("an address");
         let (stop, stopped) = oneshot::channel::<()>();
-        let (shared, (told, tell)) = (statsd.clone(), (mpsc::channel::<String>()));
+        let shared = statsd.clone();
         let thread = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("starts");
-            let work = listen(shared, address, move |why| drop(told.send(why)));
+            let work = listen(shared, address);
             runtime.block_on(async {
                 tokio::select! { () = work => {}, _ = stopped => {} }
             });
         });
         let listening = Self { statsd, status, stop: Some(stop), thread: Some(thread) };
-        listening.wait("it listens", |counts| !counts.listening.is_empty());
-        assert_eq!(tell.try_recv().ok(), None);
+        listening.wait("it has tried", |counts| !counts.listening.is_empty() || !counts.failing.is_empty());
         listening
     }
 
@@ -106,6 +104,25 @@ fn datagrams_are_summed_up_and_bad_lines_counted() {
     assert_eq!(listening.status.snapshot().meter.statsd, listening.counts());
     let again = shown(&listening.statsd.flush(6000, false));
     assert!(!again.iter().any(|line| line.starts_with("hits")), "{again:?}");
+}
+
+/// Why an address could not be listened at was written down and shown to nobody.
+#[test]
+fn an_address_that_cannot_be_had_is_told_until_it_can() {
+    let taken = UdpSocket::bind("127.0.0.1:0").expect("binds");
+    let address = taken.local_addr().expect("bound").to_string();
+    let listening = Listening::at(&address);
+    let meter = listening.status.snapshot().meter;
+    assert_eq!(meter.statsd.listening, Vec::<String>::new());
+    let [trouble] = meter.troubles().try_into().expect("one");
+    assert!(trouble.starts_with(&format!("statsd at udp:{address}: ")), "{trouble}");
+    drop(taken);
+    let bound = address.parse().expect("an address");
+    listening.statsd.bound(&bound, bound.to_string(), None);
+    let meter = listening.status.snapshot().meter;
+    assert_eq!((meter.statsd.listening.len(), meter.troubles().len()), (1, 0));
+    listening.statsd.failed(&bound, "gone".to_owned());
+    assert_eq!(listening.counts().listening, Vec::<String>::new(), "no longer");
 }
 
 #[test]
