@@ -220,8 +220,7 @@ pub(super) fn check(config: &Config, found: &mut Vec<Finding>) {
     let mut names = BTreeSet::new();
     let rules: BTreeSet<&str> = config.rule.iter().map(|rule| rule.name.as_str()).collect();
     for (at, test) in config.test.iter().enumerate() {
-        let mut fault =
-            |field: &str, reason: String| found.push((format!("test/{at}/{field}"), reason));
+        let mut fault = |field: &str, reason: String| found.push((format!("test/{at}/{field}"), reason));
         if test.name.is_empty() || !names.insert(&test.name) {
             fault("name", "each test needs a name of its own".to_owned());
         }
@@ -231,7 +230,8 @@ pub(super) fn check(config: &Config, found: &mut Vec<Finding>) {
         if test.expect.is_empty() {
             fault("name", "it expects nothing: a test that cannot fail shows nothing".to_owned());
         }
-        for (index, rule) in test.rules.iter().enumerate().filter(|(_, rule)| !rules.contains(rule.as_str())) {
+        for (index, rule) in test.rules.iter().enumerate().filter(|(_, rule)| !rules.contains(rule.as_str()))
+        {
             fault(&format!("rules/{index}"), format!("there is no rule `{rule}`"));
         }
         check_input(test, &mut fault);
@@ -280,12 +280,18 @@ fn check_expectations(test: &Test, rules: &BTreeSet<&str>, fault: &mut impl FnMu
     let is_known = |rule: &str| rules.contains(rule) || rule == logweir_alerter::STALE;
     for (at, expect) in test.expect.iter().enumerate() {
         if expect.at.0 > SPAN_MAX {
-            fault(&format!("expect/{at}/at"), format!("a test ends after {} at the latest", Period(SPAN_MAX)));
+            fault(
+                &format!("expect/{at}/at"),
+                format!("a test ends after {} at the latest", Period(SPAN_MAX)),
+            );
         }
         let says_nothing = expect.alerts.is_none() && expect.groups.is_none() && expect.pages.is_none();
         let says_no_mail = expect.mail_contains.is_empty() && expect.mail_lacks.is_empty();
         if says_nothing && says_no_mail && expect.digests.is_none() {
-            fault(&format!("expect/{at}"), "it expects nothing: alerts, groups, pages, digests or mail".to_owned());
+            fault(
+                &format!("expect/{at}"),
+                "it expects nothing: alerts, groups, pages, digests or mail".to_owned(),
+            );
         }
         let alerts = expect.alerts.iter().flatten().map(|alert| Some(&alert.rule));
         let pages = expect.pages.iter().flatten().map(|page| page.rule.as_ref());

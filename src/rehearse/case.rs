@@ -59,11 +59,7 @@ pub fn run(test: &Test, config: &Config, dir: &Path) -> Result<Vec<String>, Stri
 }
 
 /// Everything, by time; at the same time what is expected comes last.
-fn events<'t>(
-    test: &'t Test,
-    start: Timestamp,
-    dir: &Path,
-) -> Result<Vec<(Timestamp, Event<'t>)>, String> {
+fn events<'t>(test: &'t Test, start: Timestamp, dir: &Path) -> Result<Vec<(Timestamp, Event<'t>)>, String> {
     let mut events = Vec::new();
     for lines in &test.lines {
         add_lines(lines, start, dir, &mut events)?;
@@ -184,7 +180,8 @@ fn actions_of(action: &TestAction, at: Timestamp, engine: &Engine) -> Vec<Action
         }
         Deed::Acknowledge => {
             let of_it = memory.alerts.iter().map(|(_, alert)| alert);
-            let of_it = of_it.filter(|it| Some(&it.rule) == action.rule.as_ref() && it.phase == Phase::Firing);
+            let of_it =
+                of_it.filter(|it| Some(&it.rule) == action.rule.as_ref() && it.phase == Phase::Firing);
             of_it.map(|it| Action::Acknowledge { episode: it.episode.clone(), by: by() }).collect()
         }
     }

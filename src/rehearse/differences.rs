@@ -199,7 +199,8 @@ fn mail(expect: &Expect, engine: &Engine, templates: &Templates) -> Result<Vec<S
     let has = |text: &String| mails.iter().any(|mail| mail.contains(text.as_str()));
     let missing = expect.mail_contains.iter().filter(|text| !has(text));
     let surplus = expect.mail_lacks.iter().filter(|text| has(text));
-    let mut out: Vec<String> = missing.map(|text| format!("- {text:?}    expected, and in none of them")).collect();
+    let mut out: Vec<String> =
+        missing.map(|text| format!("- {text:?}    expected, and in none of them")).collect();
     out.extend(surplus.map(|text| format!("+ {text:?}    in one of them, and should not be")));
     if !out.is_empty() {
         out.push(format!("{} mails; the last one:", mails.len()));
