@@ -14,6 +14,8 @@ use std::time::Duration;
 
 /// When a test begins that does not say so: a Monday, 10 in the morning.
 const START: &str = "2026-01-05T10:00:00Z";
+/// Times that a test may begin at, 1970 to 2200: what is added to them or taken away is a time, too.
+const STARTS: (i64, i64) = (0, 7_258_118_400 * 1_000_000_000);
 /// The longest test: a baseline has seen each hour of the week five times by then, and it takes some seconds.
 const SPAN_MAX: Duration = Duration::from_secs(36 * 86_400);
 /// Lines of a test, and points of its series, so that a typo in `count` does not fill the memory.
@@ -211,7 +213,8 @@ pub struct ExpectedPage {
 impl Test {
     /// When it begins.
     pub fn start(&self) -> Option<Timestamp> {
-        Timestamp::parse(self.start.as_deref().unwrap_or(START))
+        let start = Timestamp::parse(self.start.as_deref().unwrap_or(START))?;
+        (STARTS.0..=STARTS.1).contains(&start.0).then_some(start)
     }
 }
 
@@ -225,7 +228,7 @@ pub(super) fn check(config: &Config, found: &mut Vec<Finding>) {
             fault("name", "each test needs a name of its own".to_owned());
         }
         if test.start().is_none() {
-            fault("start", "a time is written 2026-01-05T10:00:00Z".to_owned());
+            fault("start", "a time is written 2026-01-05T10:00:00Z, and is of 1970 to 2200".to_owned());
         }
         if test.expect.is_empty() {
             fault("name", "it expects nothing: a test that cannot fail shows nothing".to_owned());

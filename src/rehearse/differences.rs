@@ -7,8 +7,8 @@ use logweir_alerter::notification::{Message, Notification};
 use logweir_alerter::receiver::{Templates, mail_text};
 use std::collections::BTreeMap;
 
-/// Bytes of a mail that are shown when it does not say what it should.
-const MAIL_SHOWN_MAX: usize = 4_000;
+/// Lines of a mail that are shown when it does not say what it should.
+const MAIL_LINES_MAX: usize = 60;
 
 /// An alert that fires, or a page that was sent.
 struct Told {
@@ -205,8 +205,7 @@ fn mail(expect: &Expect, engine: &Engine, templates: &Templates) -> Result<Vec<S
     if !out.is_empty() {
         out.push(format!("{} mails; the last one:", mails.len()));
         let last = mails.last().map(String::as_str).unwrap_or_default();
-        let shown = last.get(..last.floor_char_boundary(MAIL_SHOWN_MAX)).unwrap_or_default();
-        out.extend(shown.lines().map(|line| format!("  | {line}")));
+        out.extend(last.lines().take(MAIL_LINES_MAX).map(|line| format!("  | {line}")));
     }
     Ok(out)
 }
@@ -214,6 +213,24 @@ fn mail(expect: &Expect, engine: &Engine, templates: &Templates) -> Result<Vec<S
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    proptest::proptest! {
+        /// As many are paired as any choice allows, and only those that fit, each once.
+        #[test]
+        fn as_many_as_possible_are_paired(fits in proptest::collection::vec(proptest::collection::vec(proptest::bool::ANY, 4), 0..5)) {
+            fn most(fits: &[Vec<bool>], used: u8) -> usize {
+                let Some((first, rest)) = fits.split_first() else { return 0 };
+                let free = (0..4).filter(|a| first[*a] && used & 1 << a == 0);
+                free.map(|a| 1 + most(rest, used | 1 << a)).chain([most(rest, used)]).max().unwrap_or(0)
+            }
+            let taken = pair(fits.len(), 4, |e, a| fits[e][a]);
+            let pairs: Vec<(usize, usize)> = taken.iter().enumerate().filter_map(|(a, e)| Some(((*e)?, a))).collect();
+            let whose: std::collections::BTreeSet<usize> = pairs.iter().map(|(e, _)| *e).collect();
+            proptest::prop_assert!(pairs.iter().all(|(e, a)| fits[*e][*a]));
+            proptest::prop_assert_eq!(whose.len(), pairs.len());
+            proptest::prop_assert_eq!(pairs.len(), most(&fits, 0));
+        }
+    }
 
     #[test]
     fn what_fits_two_leaves_the_other_its_own() {

@@ -119,6 +119,21 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        /// A series that is written is read as what it is, whatever its labels say.
+        #[test]
+        fn what_is_written_is_read(value in ".*", text in ".*") {
+            let written = Labels::of(&mut [("__name__", "up"), ("a", &value), ("z", "1")]);
+            if let Ok(written) = written {
+                let quoted = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+                let read = labels(&format!("up{{a=\"{quoted}\", z=\"1\"}}"));
+                proptest::prop_assert_eq!(read, Ok(written));
+            }
+            // Nothing panics.
+            let _ = (labels(&text), labels(&format!("up{{{text}}}")), values(&text));
+        }
+    }
+
     #[test]
     fn series_have_a_name_and_labels() {
         let check = |text: &str, expected: &str| {

@@ -26,6 +26,8 @@ use timeline::Timeline;
 
 /// Ticks come at whole tens of seconds, as windows of what is counted do.
 const ALIGN_NANOS: i64 = 10_000_000_000;
+/// What is replayed at once: a tick for each ten seconds of it takes its time.
+const SPAN_MAX: Duration = Duration::from_secs(400 * 86_400);
 /// Data that begins later than this after `--since` is said to.
 const LATE: Duration = Duration::from_secs(3_600);
 /// What is to be said once, from wherever it is noticed.
@@ -97,6 +99,10 @@ fn span_of(args: &ReplayArgs, now: Timestamp) -> Result<(Timestamp, Timestamp), 
     let until = args.until.as_deref().map_or(Ok(now), |until| time("until", until))?.min(now);
     if until <= since {
         return Err(ClientError::Usage("--until is not after --since".to_owned()));
+    }
+    if until.since(since) > SPAN_MAX {
+        let days = SPAN_MAX.as_secs() / 86_400;
+        return Err(ClientError::Usage(format!("--since: at most {days} days can be replayed at once")));
     }
     Ok((Timestamp(since.0 - since.0.rem_euclid(ALIGN_NANOS)), until))
 }

@@ -20,6 +20,9 @@ const STEPS_MS: [i64; 4] = [10_000, 60_000, 600_000, 3_600_000];
 /// The label that a rule's alerts do not have.
 const NAME: &str = "__name__";
 
+/// Of each series its values, by the number of the step.
+type Values = Vec<(BTreeMap<String, String>, BTreeMap<i64, f64>)>;
+
 /// Numbers of a server.
 pub(super) struct Numbers {
     server: Server,
@@ -30,11 +33,11 @@ pub(super) struct Numbers {
     notes: Notes,
 }
 
-/// What was answered for a day: of each series its values, by the number of the step.
+/// What was answered for a day.
 struct Chunk {
     start_ms: i64,
     step_ms: i64,
-    series: Result<Vec<(BTreeMap<String, String>, BTreeMap<i64, f64>)>, String>,
+    series: Result<Values, String>,
 }
 
 #[derive(Deserialize)]
@@ -80,13 +83,7 @@ impl Numbers {
         Chunk { start_ms, step_ms: STEPS_MS[0], series: Err(reason) }
     }
 
-    fn ask(
-        &self,
-        promql: &str,
-        start_ms: i64,
-        end_ms: i64,
-        step_ms: i64,
-    ) -> Result<Vec<(BTreeMap<String, String>, BTreeMap<i64, f64>)>, ClientError> {
+    fn ask(&self, promql: &str, start_ms: i64, end_ms: i64, step_ms: i64) -> Result<Values, ClientError> {
         let seconds = |ms: i64| (ms as f64 / 1e3).to_string();
         let ask = Ask::new("/api/v1/query_range").param("query", promql).param("start", &seconds(start_ms));
         let ask = ask.param("end", &seconds(end_ms)).param("step", &seconds(step_ms));
