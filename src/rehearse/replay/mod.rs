@@ -30,6 +30,8 @@ const ALIGN_NANOS: i64 = 10_000_000_000;
 const SPAN_MAX: Duration = Duration::from_secs(400 * 86_400);
 /// Data that begins later than this after `--since` is said to.
 const LATE: Duration = Duration::from_secs(3_600);
+/// Of a kind that is told when an exception is over, too; mail and chat are not.
+const RECEIVER: &str = "name = 'replay'\ntype = 'alertmanager'\nurl = 'http://127.0.0.1:9093'";
 /// What is to be said once, from wherever it is noticed.
 type Notes = Arc<Mutex<Vec<String>>>;
 
@@ -45,7 +47,7 @@ pub fn run<W: Write>(
     if config.rule.is_empty() {
         return Err(ClientError::Usage("--rule: the file has no [[rule]]".to_owned()));
     }
-    let config = without_receivers(config);
+    let config = with_one_receiver(config);
     let notes = Notes::default();
     let numbers = Numbers::new(server.clone(), &config, until, notes.clone());
     let engine = Engine::new(&config, since, Some(Box::new(numbers))).map_err(ClientError::Failed)?;
@@ -107,9 +109,10 @@ fn span_of(args: &ReplayArgs, now: Timestamp) -> Result<(Timestamp, Timestamp), 
     Ok((Timestamp(since.0 - since.0.rem_euclid(ALIGN_NANOS)), until))
 }
 
-/// Everything goes to one receiver that the engine makes up, page by page: how many are told at once is not what is asked here.
-fn without_receivers(config: &Config) -> Config {
-    let mut config = Config { receiver: Vec::new(), digest: Vec::new(), ..config.clone() };
+/// Everything goes to one receiver, page by page: how many are told at once is not what is asked here.
+fn with_one_receiver(config: &Config) -> Config {
+    let receiver = toml::from_str(RECEIVER).expect("a receiver of ours");
+    let mut config = Config { receiver: vec![receiver], digest: Vec::new(), ..config.clone() };
     config.alerts.storm = u32::MAX;
     config.rule.iter_mut().for_each(|rule| rule.to.clear());
     config
