@@ -19,8 +19,9 @@ use logweir_base::action::{Action, Deploy};
 use logweir_base::time::{Timestamp, parse_time};
 use numbers::Numbers;
 use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use timeline::Timeline;
 
@@ -32,8 +33,19 @@ const SPAN_MAX: Duration = Duration::from_secs(400 * 86_400);
 const LATE: Duration = Duration::from_secs(3_600);
 /// Of a kind that is told when an exception is over, too; mail and chat are not.
 const RECEIVER: &str = "name = 'replay'\ntype = 'alertmanager'\nurl = 'http://127.0.0.1:9093'";
-/// What is to be said once, from wherever it is noticed.
-type Notes = Arc<Mutex<Vec<String>>>;
+/// How far it is is shown after so much of the time that is played.
+const SHOWN_EVERY: Duration = Duration::from_secs(6 * 3_600);
+
+/// What is noticed on the way, and said at the end.
+#[derive(Default)]
+struct Notes {
+    /// Once each.
+    texts: BTreeSet<String>,
+    /// Of each question to the metrics store the time of its first number; `None` while there is none.
+    first_numbers: BTreeMap<String, Option<Timestamp>>,
+}
+
+type SharedNotes = Arc<Mutex<Notes>>;
 
 /// Runs the rules of a configuration over what there is, and prints a page a line and what it comes to.
 pub fn run<W: Write>(
@@ -48,11 +60,12 @@ pub fn run<W: Write>(
         return Err(ClientError::Usage("--rule: the file has no [[rule]]".to_owned()));
     }
     let config = with_one_receiver(config);
-    let notes = Notes::default();
+    let notes = SharedNotes::default();
     let numbers = Numbers::new(server.clone(), &config, until, notes.clone());
     let engine = Engine::new(&config, since, Some(Box::new(numbers))).map_err(ClientError::Failed)?;
     let timeline = Timeline::new(args.output, since, until);
-    let mut replay = Replay { engine, timeline, screen, until, deploys: deploys(server, since, until)? };
+    let deploys = deploys(server, since, until)?;
+    let mut replay = Replay { engine, timeline, screen, until, shown: since, deploys };
     let first = match lines::query_of(&config) {
         Some(query) => lines::feed(server, &query, since, &mut replay)?,
         None => None,
@@ -71,6 +84,8 @@ struct Replay<'s, W: Write> {
     timeline: Timeline,
     screen: &'s mut Screen<W>,
     until: Timestamp,
+    /// Up to when it was shown how far it is.
+    shown: Timestamp,
     /// Still to come, the latest first.
     deploys: Vec<Deploy>,
 }
@@ -79,6 +94,15 @@ impl<W: Write> Replay<'_, W> {
     /// Lets time pass up to a moment. What is told on the way is shown at once.
     fn go(&mut self, to: Timestamp) -> Result<(), ClientError> {
         let to = to.min(self.until);
+        while self.shown.plus(SHOWN_EVERY) < to {
+            self.shown = self.shown.plus(SHOWN_EVERY);
+            self.play(self.shown)?;
+            progress(&format!("at {}", self.shown));
+        }
+        self.play(to)
+    }
+
+    fn play(&mut self, to: Timestamp) -> Result<(), ClientError> {
         while let Some(deploy) = self.deploys.pop_if(|deploy| deploy.at <= to) {
             let at = deploy.at;
             self.engine.before(at).map_err(ClientError::Failed)?;
@@ -86,6 +110,7 @@ impl<W: Write> Replay<'_, W> {
         }
         self.engine.before(to).map_err(ClientError::Failed)?;
         for told in self.engine.take_told() {
+            progress("");
             self.timeline.take(&told, self.screen)?;
         }
         Ok(())
@@ -144,21 +169,21 @@ fn deploys(server: &Server, since: Timestamp, until: Timestamp) -> Result<Vec<De
 }
 
 /// Says what the pages above do not know.
-fn tell(config: &Config, first: Option<Timestamp>, since: Timestamp, notes: &Notes, engine: &Engine) {
-    match (lines::query_of(config), first) {
-        (Some(query), None) => note(&format!("note: no line is there that the rules look at: {query}")),
-        (Some(_), Some(first)) if first.since(since) > LATE => {
-            note(&format!(
-                "note: the first line that the rules look at is of {first}: nothing is known before"
-            ));
+fn tell(config: &Config, first: Option<Timestamp>, since: Timestamp, notes: &Mutex<Notes>, engine: &Engine) {
+    let mut notes = notes.lock().unwrap_or_else(PoisonError::into_inner);
+    let numbers = std::mem::take(&mut notes.first_numbers);
+    let numbers = numbers.into_iter().map(|(question, first)| (format!("`{question}`"), first));
+    let lines = lines::query_of(config).map(|query| (format!("lines that `{query}` finds"), first));
+    for (what, first) in lines.into_iter().chain(numbers) {
+        match first {
+            None => note(&format!("note: {what}: there is nothing in this time")),
+            Some(first) if first.since(since) > LATE => {
+                note(&format!("note: {what}: the first is of {first}; nothing is known before"));
+            }
+            Some(_) => {}
         }
-        _ => {}
     }
-    notes
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
-        .iter()
-        .for_each(|text| note(&format!("note: {text}")));
+    notes.texts.iter().for_each(|text| note(&format!("note: {text}")));
     engine.reader().memory().errors.iter().for_each(|error| note(&format!("error: {error}")));
     note(
         "note: what was dropped, deleted or never arrived is not in this, and what people resolved, muted or silenced is as if \

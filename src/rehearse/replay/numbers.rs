@@ -3,7 +3,7 @@
 //! Limits: one day of each question is held. A server that refuses a step of ten seconds, since that would be too much, is asked
 //! for coarser ones; a number counts for the time up to the next step then.
 
-use super::Notes;
+use super::SharedNotes;
 use crate::client::{Ask, ClientError, Server};
 use crate::config::Config;
 use crate::rehearse::engine::Elsewhere;
@@ -30,7 +30,7 @@ pub(super) struct Numbers {
     questions: BTreeSet<String>,
     until_ms: i64,
     chunks: Mutex<BTreeMap<String, Chunk>>,
-    notes: Notes,
+    notes: SharedNotes,
 }
 
 /// What was answered for a day.
@@ -59,7 +59,7 @@ struct Series {
 }
 
 impl Numbers {
-    pub(super) fn new(server: Server, config: &Config, until: Timestamp, notes: Notes) -> Self {
+    pub(super) fn new(server: Server, config: &Config, until: Timestamp, notes: SharedNotes) -> Self {
         let questions = config.rule.iter().filter_map(|rule| rule.promql.clone()).collect();
         Self { server, questions, until_ms: until.0.div_euclid(1_000_000), chunks: Mutex::default(), notes }
     }
@@ -75,6 +75,7 @@ impl Numbers {
                         let seconds = step_ms / 1_000;
                         self.note(format!("`{promql}` could only be asked for each {seconds} s: {reason}"));
                     }
+                    self.note_first(promql, start_ms, step_ms, &series);
                     return Chunk { start_ms, step_ms, series: Ok(series) };
                 }
                 Err(e) => reason = e.to_string(),
@@ -101,10 +102,15 @@ impl Numbers {
     }
 
     fn note(&self, text: String) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).texts.insert(text);
+    }
+
+    fn note_first(&self, promql: &str, start_ms: i64, step_ms: i64, series: &Values) {
+        let first = series.iter().filter_map(|(_, values)| values.keys().next()).min();
+        let first = first.map(|step| Timestamp((start_ms + step * step_ms) * 1_000_000));
         let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
-        if !notes.contains(&text) {
-            notes.push(text);
-        }
+        let known = notes.first_numbers.entry(promql.to_owned()).or_default();
+        *known = known.or(first);
     }
 }
 

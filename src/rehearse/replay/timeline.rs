@@ -118,7 +118,8 @@ impl Timeline {
         if total > 0 {
             line(Tone::Plain, String::new())?;
         }
-        line(Tone::Plain, format!("{total} pages in {whole}, {:.2} a day", total as f64 / days))?;
+        let noun = if total == 1 { "page" } else { "pages" };
+        line(Tone::Plain, format!("{total} {noun} in {whole}, {:.2} a day", total as f64 / days))?;
         let mut rules: Vec<_> = self.rules.iter().collect();
         rules.sort_by_key(|(name, rule)| (std::cmp::Reverse(rule.fired), *name));
         let still: BTreeSet<&str> = self.firing.values().map(|(_, rule)| rule.as_str()).collect();
