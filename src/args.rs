@@ -3,11 +3,14 @@
 //! Exit codes: 0 done (also when nothing was found), 1 failed, 2 used wrongly, 78 bad configuration.
 
 mod alerts;
+mod rehearse;
 
 pub use alerts::{
     AlertArgs, AlertsAction, AlertsArgs, AlertsListArgs, DeployArgs, ExceptionArgs, ExceptionMuteArgs,
     ExceptionResolveArgs, ExceptionsAction, ExceptionsArgs, ExceptionsListArgs, SilenceArgs,
 };
+
+pub use rehearse::{ReplayArgs, TestArgs};
 
 use crate::client::{Format, Order, Output};
 use crate::completion::Shell;
@@ -87,6 +90,12 @@ pub enum Command {
     /// Tell that a version was put into service.
     #[command(after_long_help = alerts::DEPLOY_EXAMPLES)]
     Deploy(DeployArgs),
+    /// Run the tests of rules: lines and samples in, alerts, pages and mails out. No server is needed.
+    #[command(after_long_help = rehearse::TEST_EXAMPLES)]
+    Test(TestArgs),
+    /// Show whom rules would have paged: they are run over what a server has stored.
+    #[command(after_long_help = rehearse::REPLAY_EXAMPLES)]
+    Replay(ReplayArgs),
     /// Remove every line that a query finds, for ever: from the index, the patterns and the journal.
     #[command(after_long_help = DELETE_EXAMPLES)]
     Delete(DeleteArgs),
@@ -699,6 +708,8 @@ mod tests {
             "logweir parse --explain --zone UTC -o text app.log",
             "logweir gen --lines 10 --seed 1 --rate 5 dir",
             "logweir validate a.toml b.toml",
+            "logweir test -c a.toml b.toml rules",
+            "logweir replay --server http://h:1 --rule a.toml --rule b --since 7d --until 1d -o json",
             "logweir status",
             "logweir doctor -c a.toml /var/log/*.log",
             "logweir backup dir",
@@ -723,6 +734,8 @@ mod tests {
             "logweir export -o xml x",
             "logweir values",
             "logweir completion tcsh",
+            "logweir test",
+            "logweir replay",
         ] {
             assert_eq!(parse(line).expect_err("refused").exit_code(), 2, "{line}");
         }

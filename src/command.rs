@@ -2,8 +2,8 @@
 
 use crate::args::{
     AlertsAction, AlertsArgs, Args, Command, DeleteArgs, DeployArgs, ExceptionsAction, ExceptionsArgs,
-    ExportArgs, ExportMetricsArgs, GenArgs, ListArgs, ParseArgs, PatternsArgs, QueryArgs, RunArgs,
-    SearchArgs, StatusArgs, TailArgs, TraceArgs, ValidateArgs,
+    ExportArgs, ExportMetricsArgs, GenArgs, ListArgs, ParseArgs, PatternsArgs, QueryArgs, ReplayArgs,
+    RunArgs, SearchArgs, StatusArgs, TailArgs, TraceArgs, ValidateArgs,
 };
 use crate::backup::{self, Copied};
 use crate::client::{self, ClientError, Compression, Intent, Listed, Search, Server, Until};
@@ -13,6 +13,7 @@ use crate::demo;
 use crate::doctor;
 use crate::parse;
 use crate::pipeline;
+use crate::rehearse;
 use crate::ship;
 use crate::terminal::{self, Screen, note, say};
 use crate::top;
@@ -75,6 +76,8 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Exceptions(args) => exceptions(&args),
         Command::Alerts(args) => alerts(&args),
         Command::Deploy(args) => deploy(&args),
+        Command::Test(args) => rehearse::run(&args),
+        Command::Replay(args) => replay(&args),
         Command::Delete(args) => delete(&args),
         Command::Parse(args) => understood(&args),
         Command::Gen(args) => generate(&args),
@@ -206,6 +209,13 @@ fn alerts(args: &AlertsArgs) -> Result<(), Failure> {
 
 fn deploy(args: &DeployArgs) -> Result<(), Failure> {
     ask(&args.server.server, |server| client::alerts::deploy(server, args))
+}
+
+fn replay(args: &ReplayArgs) -> Result<(), Failure> {
+    // Nothing is listened on.
+    let config = load(&args.rule, Exposure::Allowed)?;
+    let (now, screen) = (SystemClock.now(), &mut Screen::stdout());
+    ask(&args.server.server, |server| rehearse::replay::run(server, &config, args, now, screen))
 }
 
 fn delete(args: &DeleteArgs) -> Result<(), Failure> {

@@ -14,6 +14,7 @@ mod normal;
 mod notify;
 pub mod parse;
 pub mod pipeline;
+pub mod rehearse;
 mod senses;
 pub mod ship;
 pub mod terminal;

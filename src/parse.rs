@@ -72,7 +72,7 @@ fn show_all<W: Write>(
         zone: wanted.zone.clone(),
         ..Resource::default()
     });
-    let mut reader = Lines { chunk: Vec::new(), part: 0, offset: Offset(0), ended: false };
+    let mut reader = Lines::default();
     let mut view = View { wanted, parser: Parser::new(), number: 0 };
     while let Some(batch) = reader.next(&mut input)? {
         let received = SystemClock.now();
@@ -83,7 +83,8 @@ fn show_all<W: Write>(
 }
 
 /// Cuts what is read into batches of whole records.
-struct Lines {
+#[derive(Default)]
+pub(crate) struct Lines {
     chunk: Vec<u8>,
     part: u32,
     offset: Offset,
@@ -92,7 +93,7 @@ struct Lines {
 
 impl Lines {
     /// The next batch; `None` at the end.
-    fn next(&mut self, input: &mut impl Read) -> io::Result<Option<Batch>> {
+    pub(crate) fn next(&mut self, input: &mut impl Read) -> io::Result<Option<Batch>> {
         loop {
             let missing = CHUNK_BYTES - self.chunk.len();
             let read = input.by_ref().take(missing as u64).read_to_end(&mut self.chunk)?;

@@ -7,7 +7,7 @@ use logweir_alerter::notification::Evidence;
 use logweir_alerter::{Number, Senses};
 use logweir_base::ids::Position;
 use logweir_base::metric::labels::NAME;
-use logweir_base::parse::{Parser, Record};
+use logweir_base::parse::{Parser, Record, RecordView};
 use logweir_base::pattern::PatternId;
 use logweir_base::query::Query;
 use logweir_base::time::Timestamp;
@@ -47,27 +47,41 @@ impl Senses for Stores {
     fn numbers(&self, text: &str, at: Timestamp) -> Result<Vec<Number>, String> {
         let asked = Instant::now();
         let stop = || asked.elapsed() > QUERY_TIMEOUT;
-        let outcome =
-            promql::instant(text, at.0.div_euclid(1_000_000), &self.metrics, &Limits::with_stop(&stop));
-        match outcome.map_err(|e| e.to_string())?.value {
-            Value::Scalar { value, .. } => Ok(vec![(Labels::new(), value)]),
-            Value::Vector(found) => Ok(found.iter().filter_map(number_of).collect()),
-            Value::String { .. } | Value::Matrix(_) => Err("it gives no numbers at one time".to_owned()),
-        }
+        numbers_at(text, at, &self.metrics, &Limits::with_stop(&stop))
     }
 
     fn evidence(&self, query: &str, labels: &Labels, since: Timestamp, now: Timestamp) -> Evidence {
-        let span = SPAN_MIN.max(now.since(since));
+        let span = span_of(since, now);
         let Some(query) = narrowed(query, labels) else { return Evidence::default() };
         let found = self.look(&query, now.minus(span), now);
         let before = self.look(&query, now.minus(span * 2), now.minus(span));
         Evidence {
             traces: found.traces(),
             patterns: self.changes(&found, &before),
-            hosts: found.hosts.iter().take(NAMED_MAX).cloned().collect(),
+            hosts: found.hosts(),
             ..Evidence::default()
         }
     }
+}
+
+/// What an expression gives at a time.
+pub(crate) fn numbers_at(
+    text: &str,
+    at: Timestamp,
+    metrics: &NodeNames<logweir_rollup::Store>,
+    limits: &Limits<'_>,
+) -> Result<Vec<Number>, String> {
+    let outcome = promql::instant(text, at.0.div_euclid(1_000_000), metrics, limits);
+    match outcome.map_err(|e| e.to_string())?.value {
+        Value::Scalar { value, .. } => Ok(vec![(Labels::new(), value)]),
+        Value::Vector(found) => Ok(found.iter().filter_map(number_of).collect()),
+        Value::String { .. } | Value::Matrix(_) => Err("it gives no numbers at one time".to_owned()),
+    }
+}
+
+/// How much of the time before an alert is looked at for evidence.
+pub(crate) fn span_of(since: Timestamp, now: Timestamp) -> Duration {
+    SPAN_MIN.max(now.since(since))
 }
 
 fn number_of(one: &promql::Instant) -> Option<Number> {
@@ -78,7 +92,7 @@ fn number_of(one: &promql::Instant) -> Option<Number> {
 
 /// What a search found.
 #[derive(Default)]
-struct Found {
+pub(crate) struct Found {
     /// Times and traces, the latest first, with the record's severity.
     traces: Vec<(u8, String)>,
     hosts: BTreeSet<String>,
@@ -86,8 +100,23 @@ struct Found {
 }
 
 impl Found {
+    /// Takes the next record, from the latest to the first.
+    pub(crate) fn take(&mut self, view: &RecordView<'_>, parser: &mut Parser) {
+        let record = Record::of(view, parser);
+        self.traces.extend(record.trace_id.map(|trace| (record.severity.0, trace)));
+        self.hosts.insert(record.host);
+        if view.pattern != PatternId::NONE {
+            *self.patterns.entry(view.pattern).or_default() += 1;
+        }
+    }
+
+    /// Some of the hosts.
+    pub(crate) fn hosts(&self) -> Vec<String> {
+        self.hosts.iter().take(NAMED_MAX).cloned().collect()
+    }
+
     /// The worst, the latest, the first, and some between.
-    fn traces(&self) -> Vec<(String, String)> {
+    pub(crate) fn traces(&self) -> Vec<(String, String)> {
         let mut named: Vec<(String, String)> = Vec::new();
         let worst = self.traces.iter().max_by_key(|(severity, _)| *severity).map(|it| ("worst", it));
         let latest = self.traces.first().map(|it| ("latest", it));
@@ -113,12 +142,7 @@ impl Stores {
         };
         let (mut found, mut parser) = (Found::default(), Parser::default());
         self.logs.search(&request, &mut |hit| {
-            let record = Record::of(&hit.view, &mut parser);
-            found.traces.extend(record.trace_id.map(|trace| (record.severity.0, trace)));
-            found.hosts.insert(record.host);
-            if hit.view.pattern != PatternId::NONE {
-                *found.patterns.entry(hit.view.pattern).or_default() += 1;
-            }
+            found.take(&hit.view, &mut parser);
             ControlFlow::Continue(())
         });
         found

@@ -69,11 +69,23 @@ impl Alerter {
     pub fn open(dir: &Path, journal: JournalId, senses: Box<dyn Senses>) -> Result<Self, StoreError> {
         make_dir(dir).map_err(|e| StoreError { path: dir.to_owned(), reason: e.to_string() })?;
         let (store, rows, notes) = Store::open(dir)?;
+        let mut alerter = Self::new(dir, journal, senses, store, Memory::load(&rows, notes));
+        alerter.resume(&rows);
+        Ok(alerter)
+    }
+
+    /// One that keeps nothing and remembers nothing: for rehearsals.
+    pub fn in_memory(journal: JournalId, senses: Box<dyn Senses>) -> Result<Self, StoreError> {
+        let memory = Memory::load(&Rows::new(), Vec::new());
+        Ok(Self::new(Path::new(""), journal, senses, Store::in_memory()?, memory))
+    }
+
+    fn new(dir: &Path, journal: JournalId, senses: Box<dyn Senses>, store: Store, memory: Memory) -> Self {
         let (configured, _) = Configured::read("").expect("nothing is a configuration");
-        let mut alerter = Self {
+        Self {
             dir: dir.to_owned(),
             journal,
-            reader: Reader::new(store, Memory::load(&rows, notes), configured.clone()),
+            reader: Reader::new(store, memory, configured.clone()),
             senses,
             configured,
             config: None,
@@ -83,9 +95,7 @@ impl Alerter {
             acknowledged: Vec::new(),
             must_purge: false,
             is_ahead: false,
-        };
-        alerter.resume(&rows);
-        Ok(alerter)
+        }
     }
 
     /// The reading side.

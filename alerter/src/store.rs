@@ -10,6 +10,7 @@
 //! records: `backup` copies the file. A file that cannot be read is moved aside and said so; memory begins anew then.
 
 use crate::table::Change;
+use redb::backends::InMemoryBackend;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -73,6 +74,13 @@ impl Store {
         fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(|e| error(&path, &e))?;
         let rows = read(&db, &mut notes).map_err(|e| error(&path, &e))?;
         Ok((Self { path, db }, rows, notes))
+    }
+
+    /// One that is kept nowhere: for who only wants to know what would be told.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        let path = PathBuf::from("memory");
+        let db = builder().create_with_backend(InMemoryBackend::new()).map_err(|e| error(&path, &e))?;
+        Ok(Self { path, db })
     }
 
     /// Writes rows, all or none of them; durable on return. After an error the file must be opened again.

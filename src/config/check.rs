@@ -1,6 +1,6 @@
 //! What types cannot say: addresses, names that must be unique or known, fields that belong together.
 
-use super::{Config, Redact, Sink, SinkKind, alerts};
+use super::{Config, Redact, Sink, SinkKind, alerts, rehearsal};
 use logweir_alerter::rule::compile;
 use logweir_base::query::Query;
 use logweir_rollup::rules::{RuleSet, RuleText, WithDefaults};
@@ -39,6 +39,7 @@ pub fn check(config: &Config) -> Vec<Finding> {
     check_routes(config, &mut found);
     check_rules(config, &mut found);
     alerts::check(config, &mut found);
+    rehearsal::check(config, &mut found);
     found
 }
 

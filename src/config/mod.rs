@@ -9,6 +9,7 @@ mod load;
 mod metrics;
 mod parts;
 mod reference;
+mod rehearsal;
 mod variables;
 
 pub use check::exposed;
@@ -17,6 +18,9 @@ pub use logweir_alerter::config::{Alerts, Digest, Receiver, Rule};
 pub use logweir_base::units::{Period, Size};
 pub use metrics::{Metric, Metrics, Scrape, Statsd};
 pub use reference::reference;
+pub use rehearsal::{
+    Deed, Expect, ExpectedAlert, ExpectedGroup, ExpectedPage, Test, TestAction, TestLines, TestSamples,
+};
 
 use logweir_alerter::rule::compile;
 use logweir_shipper::config::zone_rule;
@@ -65,6 +69,9 @@ pub struct Config {
     pub receiver: Vec<Receiver>,
     /// Mails now and then about what changed among exceptions.
     pub digest: Vec<Digest>,
+    /// Tests of rules, for `logweir test`; a server passes them over. docs/rule-tests.md explains them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub test: Vec<Test>,
     /// What is hidden before a line leaves its host: each match becomes `[name:hash]`. Byte offsets do not change.
     pub redact: Vec<Redact>,
     /// Other systems that lines are sent to, besides the log store. Each is a reader of the journal with its own position.
@@ -335,7 +342,7 @@ impl Config {
     /// The whole of it as the journal keeps it: with the rules by which logs are counted for alerts, and with zones as rules, so
     /// that who reads it needs nothing of this host.
     pub fn journaled(&self) -> String {
-        let mut config = self.clone();
+        let mut config = Self { test: Vec::new(), ..self.clone() };
         let rules = self.rule.iter().filter_map(|rule| compile(rule, &self.alerts).ok());
         config.metric.extend(rules.flat_map(|rule| rule.metrics).map(|rule| Metric { rule }));
         for digest in &mut config.digest {
@@ -390,6 +397,7 @@ impl Config {
             rule: alerts::example_rules(),
             receiver: alerts::example_receivers(),
             digest: alerts::example_digests(),
+            test: rehearsal::example(),
             redact: vec![
                 Redact { name: "email".to_owned(), regex: None },
                 Redact { name: "session".to_owned(), regex: text("session=([0-9a-f]{32})") },

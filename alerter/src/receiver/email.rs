@@ -13,7 +13,7 @@
 //!
 //! Limits: [`MAIL_BYTES_MAX`]; lists are cut until it fits ([`ITEMS`]). No remote images, no links but ours.
 
-use super::templates::View;
+use super::templates::{Templates, View};
 use super::text::{hash, header, token};
 use super::view::{DigestView, digest_subject, page_subject, storm_subject};
 use super::{MAIL_BYTES_MAX, Means, Outgoing, RenderError, trend};
@@ -57,6 +57,12 @@ pub(super) fn render(
         }
     }
     Err(RenderError::TooLarge(bytes.len()))
+}
+
+/// Subject and text part of a mail, with as much of each list as any mail shows.
+pub(super) fn text(message: &Message, templates: &Templates) -> Result<String, RenderError> {
+    let (_, text) = templates.render(&View::new(message, ITEMS[0]))?;
+    Ok(format!("{}\n\n{text}", header(&format!("[logweir] {}", subject(message)), SUBJECT_CHARS_MAX)))
 }
 
 fn mailbox(text: &str, receiver: &Receiver) -> Result<Mailbox, RenderError> {

@@ -162,6 +162,11 @@ pub fn render(
     render(notification, receiver, means)
 }
 
+/// Subject and text of the mail that tells a message, as people read it.
+pub fn mail_text(message: &Message, templates: &Templates) -> Result<String, RenderError> {
+    email::text(message, templates)
+}
+
 /// The receiver's URL: of its file, else of its configuration.
 fn url(receiver: &Receiver, means: Means<'_>) -> Result<String, RenderError> {
     let secret = means.secrets.url.as_ref().map(Secret::expose);
