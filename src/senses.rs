@@ -1,10 +1,9 @@
 //! What the alerter asks of the stores: PromQL of the metrics store, and for a page's evidence a few searches of the log store.
 //! Each has a deadline: an alert is told with less to look at rather than late.
 
-use crate::http::alerting::narrowed;
 use logweir_alerter::alert::Labels;
 use logweir_alerter::notification::Evidence;
-use logweir_alerter::{Number, Senses};
+use logweir_alerter::{Number, Senses, narrowed};
 use logweir_base::ids::Position;
 use logweir_base::metric::labels::NAME;
 use logweir_base::parse::{Parser, Record, RecordView};

@@ -15,7 +15,7 @@ use crate::intake::Intake;
 use crate::memory::{Episode, Memory, Reached};
 use crate::notification::{DeployMark, Evidence};
 use crate::reader::Reader;
-use crate::rule::{Check, Rule};
+use crate::rule::{Check, Rule, narrowed};
 use crate::senses::Senses;
 use crate::store::{Rows, Store, StoreError, make_dir};
 use crate::tell::{self, Pace};
@@ -41,6 +41,8 @@ const SET_BACK: Duration = Duration::from_secs(60);
 const ALERTS_MAX: usize = 10_000;
 /// Alerts whose evidence is looked for at one tick: a storm has more.
 const EVIDENCE_MAX: usize = 5;
+/// A link to a search begins so long before an alert did.
+const LINK_BEFORE: Duration = Duration::from_secs(600);
 /// Service of the lines by which shippers show that they live.
 const HEARTBEAT: &str = "heartbeat";
 
@@ -370,6 +372,12 @@ impl Alerter {
         let link =
             sight.group.map_or_else(|| self.configured.links.alerts(), |id| self.configured.links.group(id));
         evidence.links.insert(0, ("Details".to_owned(), link));
+        if let Some(query) = rule.search.as_ref().and_then(|query| narrowed(query, &alert.labels)) {
+            let from = alert.since.minus(LINK_BEFORE);
+            evidence
+                .links
+                .push(("Search".to_owned(), self.configured.links.search(&query.to_string(), from)));
+        }
         let annotations = text::annotations(rule, &labels, alert.value);
         Episode {
             rule: rule.name.clone(),

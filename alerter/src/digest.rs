@@ -35,6 +35,14 @@ impl Links {
         format!("{}/api/v1/exceptions", self.0)
     }
 
+    /// Where the records of a query are, from a time on.
+    pub fn search(&self, query: &str, since: Timestamp) -> String {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.~".contains(&b);
+        let encoded =
+            query.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") });
+        format!("{}/api/v1/search?since={since}&q={}", self.0, encoded.collect::<String>())
+    }
+
     /// Where alerts are.
     pub fn alerts(&self) -> String {
         format!("{}/api/v1/alerts", self.0)

@@ -41,5 +41,6 @@ pub use configured::{Configured, STALE};
 pub use intake::group_of;
 pub use inventory::Reporter;
 pub use reader::{Reader, Sent};
+pub use rule::narrowed;
 pub use schedule::{day_of_week, time_of_day};
 pub use senses::{Number, Senses};

@@ -5,12 +5,11 @@
 //! Evidence of pages is looked for among the latest [`RECENT_RECORDS_MAX`] records. There are no patterns.
 
 use crate::config::{Config, Receiver};
-use crate::http::alerting::narrowed;
 use crate::parse::Lines;
 use crate::senses::{Found, numbers_at, span_of};
 use logweir_alerter::alert::Labels;
 use logweir_alerter::notification::{Evidence, Notification};
-use logweir_alerter::{Alerter, Number, Reader, Senses, Sent};
+use logweir_alerter::{Alerter, Number, Reader, Senses, Sent, narrowed};
 use logweir_base::action::Action;
 use logweir_base::batch::Batch;
 use logweir_base::dir::sim::SimDir;

@@ -14,6 +14,7 @@ pub use ratio::{Share, share};
 use crate::alert::{Labels, Seen, Timing};
 use crate::config::{Direction, Severity, Who};
 use crate::group::State;
+use logweir_base::query::Query;
 use std::collections::BTreeMap;
 
 /// Rules of a configuration.
@@ -124,6 +125,16 @@ impl Bounds {
             || self.below.is_some_and(|below| share.high < below);
         if beyond { Seen::Holds(Some(share.middle)) } else { Seen::HoldsNot }
     }
+}
+
+/// The query, of records with these labels only.
+pub fn narrowed(query: &str, labels: &Labels) -> Option<Query> {
+    let mut text = format!("({query})");
+    for (name, value) in labels {
+        let quoted = value.replace('\\', "\\\\").replace('"', "\\\"");
+        text.push_str(&format!(" {name}:\"{quoted}\""));
+    }
+    text.parse().ok()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ pub mod deploys;
 pub mod exceptions;
 mod took_part;
 
-pub use took_part::{Looker, TookPart, TraceLine, narrowed};
+pub use took_part::{Looker, TookPart, TraceLine};
 
 use super::delete::is_of_another_site;
 use super::params::BadParam;

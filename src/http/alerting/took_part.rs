@@ -4,10 +4,9 @@
 use super::alerts::episode_json;
 use crate::http::Api;
 use crate::http::params::BadParam;
-use logweir_alerter::alert::Labels;
 use logweir_alerter::group::GroupId;
 use logweir_alerter::memory::{Episode, Memory};
-use logweir_alerter::{Configured, Reader, exception, group_of};
+use logweir_alerter::{Configured, Reader, exception, group_of, narrowed};
 use logweir_base::parse::{Parser, Record, RecordView};
 use logweir_base::query::{Matcher, Query};
 use logweir_base::time::Timestamp;
@@ -128,16 +127,6 @@ fn query_of(configured: &Configured, episode: &Episode) -> Option<Query> {
     let labels = episode.labels.iter().filter(|(name, _)| is_of_series(name));
     let labels = labels.map(|(name, value)| (name.clone(), value.clone())).collect();
     narrowed(rule.search.as_ref()?, &labels)
-}
-
-/// The query, of records with these labels only.
-pub fn narrowed(query: &str, labels: &Labels) -> Option<Query> {
-    let mut text = format!("({query})");
-    for (name, value) in labels {
-        let quoted = value.replace('\\', "\\\\").replace('"', "\\\"");
-        text.push_str(&format!(" {name}:\"{quoted}\""));
-    }
-    text.parse().ok()
 }
 
 /// All lines of a trace, looked at.
