@@ -95,6 +95,48 @@ fn a_file_that_is_wrong_is_told_by_line() {
     told(&lines, 1, "none.log");
 }
 
+/// Tests about what people do, with lines of a file.
+const PEOPLE: &str = "[[test]]
+name = 'somebody looks after it'
+lines = [{ at = '1m', service = 'shop', from = 'four.log' }]
+actions = [{ at = '4m', do = 'acknowledge', rule = 'errors' }]
+expect = [
+    { at = '3m', pages = [{ to = 'duty', status = 'firing' }] },
+    { at = '5m', pages = [{ status = 'firing' }, { status = 'acknowledged' }] },
+]
+[[test]]
+name = 'nobody wants to hear of it'
+lines = [{ at = '1m', service = 'shop', from = 'four.log' }, { at = '1m', service = 'cart', from = 'four.log' }]
+actions = [{ at = '10s', do = 'silence', labels = { service = 'shop' }, for = '1h' }]
+expect = [{ at = '5m', alerts = [{ rule = 'errors' }, { rule = 'errors' }], pages = [{ labels = { service = 'cart' } }] }]
+";
+
+/// `-c` gives the receivers; an acknowledgement is told where incidents are kept open, and a silence keeps its labels quiet.
+#[test]
+fn what_people_do_counts() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let receiver = "[[receiver]]\nname = 'duty'\ntype = 'pagerduty'\nsecret_file = 'none'\n";
+    let receiver = write(dir.path(), "receiver.toml", receiver);
+    write(dir.path(), "four.log", &"{\"level\":\"error\"}\n".repeat(4));
+    let file = write(dir.path(), "a.toml", &format!("{RULE}{PEOPLE}"));
+    let (code, stdout, stderr) = logweir(&["test", "-c", path_text(&receiver), path_text(&file)]);
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    assert_eq!(stdout.matches("ok ").count(), 2, "{stdout}");
+    // Without the receiver nobody is told that somebody looks after it.
+    check(&["test", path_text(&file)], 1, "- acknowledged any to any");
+}
+
+/// What the manual shows is so.
+#[test]
+fn the_example_of_the_manual_passes() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/rule-tests.md");
+    let manual = fs::read_to_string(manual).expect("the manual");
+    let example =
+        manual.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    check(&["test", path_text(&write(dir.path(), "a.toml", example))], 0, "ok ");
+}
+
 /// Errors in one minute two hours ago, and a steady trickle around them.
 fn log(dir: &Path, start: Timestamp) -> PathBuf {
     let line = |second: u64, level: &str| {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub(super) const TEST_EXAMPLES: &str = "\
 Examples:
   logweir test config/rules                          the *.toml of a directory, each by itself
-  logweir test -c logweir.toml rules/checkout.toml   with receivers and settings of the server's configuration
+  logweir test -c logweir.toml rules/checkout.toml   with the receivers of the server's own
 
 A test stands beside its rules:
 
@@ -24,7 +24,8 @@ A test stands beside its rules:
       at com.shop.Orders.place(Orders.java:42)''' }]
   expect = [
     { at = '20s', alerts = [] },
-    { at = '1m', alerts = [{ rule = 'exceptions', labels = { service = 'shop' } }], mail_contains = ['no stock'] },
+    { at = '1m', alerts = [{ rule = 'exceptions', labels = { service = 'shop' } }] },
+    { at = '1m', mail_contains = ['no stock'] },
   ]
 
 Rules look 30 s back ([alerts] grace), and a tick comes each 10 s. All keys: docs/rule-tests.md.

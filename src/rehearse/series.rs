@@ -141,7 +141,7 @@ mod tests {
             assert_eq!(found, expected, "{text}");
         };
         check("up", "up");
-        check(r#" up { job = "a" , x="b c" } "#, r#"up{job="a",x="b c"}"#);
+        check(r#" up { job = "a" , x="b c" } "#, r#"up{job="a", x="b c"}"#);
         check(r#"up{job="a\"},",}"#, r#"up{job="a\"},"}"#);
         check("", "refused: a series has a name: up{job=\"shop\"}");
         check("up{job=a}", "refused: a label's value stands in double quotes");
