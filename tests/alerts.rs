@@ -251,6 +251,9 @@ fn a_restart_while_firing_tells_nobody() {
     append(&log, &(1..9).map(|i| line("Boom", i)).collect::<String>());
     let fired = wait_for("the alert", || hook.taken().first().cloned());
     assert_eq!(fired.body["alerts"][0]["labels"]["service"], "shop");
+    // Before the server has noted that it was taken, a kill would have it sent once more, under the same id.
+    let noted = "logweir_alert_notifications_total{result=\"taken\"} 1";
+    wait_for("it to be noted", || get(server.http, "/metrics").ok().filter(|page| page.contains(noted)));
     server.process.kill();
     server.restart();
     let ended = wait_for("its end", || hook.taken().get(1).cloned());
