@@ -24,6 +24,9 @@ use std::thread::{self, JoinHandle};
 /// Text of log records is compressed in the journal; it holds back about so much less.
 const TEXT_COMPRESSION: u64 = 8;
 
+/// The first position of a journal.
+const FIRST: Position = Position(1);
+
 /// Its name as a follower.
 pub const FOLLOWER: &str = "rollup";
 
@@ -32,6 +35,8 @@ pub struct Rollup {
     store: Store,
     manifest: Manifest,
     rules: LogRules,
+    /// Nothing but ticks came so far, from the very first record of the journal on.
+    is_untouched: bool,
     /// Writing has failed and is put off until the next tick.
     flush_failed: bool,
     /// Merging has failed and is put off until points could be written.
@@ -54,6 +59,7 @@ impl Rollup {
         take_rules(&store, &rules);
         Ok(Self {
             rules,
+            is_untouched: manifest.known().position.is_none(),
             store,
             manifest,
             flush_failed: false,
@@ -302,6 +308,7 @@ impl Follower for Rollup {
         if entry.position <= self.store.applied() {
             return Ok(());
         }
+        self.is_untouched &= entry.position <= self.store.applied().next();
         self.make_room()?;
         let journal_bytes = match &entry.body {
             EntryBody::Records(batch) => {
@@ -314,7 +321,9 @@ impl Follower for Rollup {
                 batch.chunks.iter().map(|chunk| chunk.len() as u64).sum()
             }
             EntryBody::Config(text) => {
-                if let Err(reason) = self.rules.change(text, entry.position, entry.received) {
+                // What ticks before it say changes no count.
+                let position = if self.is_untouched { FIRST } else { entry.position };
+                if let Err(reason) = self.rules.change(text, position, entry.received) {
                     self.report(&io::Error::other(format!("rules of the configuration: {reason}")));
                 }
                 0
@@ -325,6 +334,7 @@ impl Follower for Rollup {
             }
             _ => 0,
         };
+        self.is_untouched &= matches!(entry.body, EntryBody::Tick(_));
         if !matches!(entry.body, EntryBody::Records(_) | EntryBody::Samples(_) | EntryBody::Tick(_)) {
             take_rules(&self.store, &self.rules);
         }
