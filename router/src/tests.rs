@@ -292,7 +292,8 @@ fn n06_m01_a_follower_that_stands_still_stops_the_sender() {
     drop(gate);
     sender.join().expect("no panic");
     let hwm = || running.router.status().expect("answers").sources[0].hwm;
-    let all = Position(2 + LINES);
+    // Before the lines come the first tick, the session and the source.
+    let all = Position(3 + LINES);
     assert!(running.router.feed().wait_applied("gated", all, WAIT));
     assert_eq!(hwm(), Offset(LINES * LINE as u64));
     assert_eq!(seen.expect("prepared").lock().expect("no panic").lines.len() as u64, LINES);

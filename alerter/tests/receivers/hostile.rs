@@ -5,6 +5,7 @@ use super::{KINDS, http, inputs, mail_bytes, receiver, sent, sent_to};
 use logweir_alerter::config::{Receiver, ReceiverKind};
 use logweir_alerter::notification::{Message, Notification};
 use logweir_alerter::receiver::RenderError;
+use logweir_base::time::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Map, Value};
 
@@ -72,7 +73,7 @@ fn poisoned(notification: &Notification, text: &str) -> Notification {
 
 fn poison(value: &mut Value, text: &str) {
     match value {
-        Value::String(old) if KEPT.contains(&old.as_str()) => {}
+        Value::String(old) if KEPT.contains(&old.as_str()) || Timestamp::parse(old).is_some() => {}
         Value::String(old) if old.starts_with("https://") => {
             *old = format!("{SITE}{}", text.chars().take(URL_CHARS).collect::<String>());
         }
