@@ -249,7 +249,11 @@ impl Alerter {
             changes.push(("config".to_owned(), Some(text.clone().into_bytes())));
         }
         self.is_ahead = true;
-        self.reader.write(&changes).map_err(failed)?;
+        if let Err(e) = self.reader.write(&changes) {
+            // What is not committed must not be sent; all of it is read again from the file.
+            memory.outbox.retain(|_, _| false);
+            return Err(failed(e));
+        }
         self.is_ahead = false;
         self.config = None;
         if std::mem::take(&mut self.must_purge) {

@@ -94,17 +94,14 @@ impl Reader {
         Ok(rows)
     }
 
-    /// Whether the journal has not been followed for as long as makes it stale.
-    pub fn is_behind(&self, now: Timestamp) -> bool {
-        let after = self.configured().alerts.stale_after.0;
-        self.memory().reached.as_ref().is_some_and(|reached| now.since(reached.now) >= after)
+    /// The time of the last tick that counts.
+    pub fn ticked(&self) -> Option<Timestamp> {
+        self.memory().reached.as_ref().map(|reached| reached.now)
     }
 
-    /// Tells that the journal is not followed, which the follower cannot: no tick comes. It tells itself when that is over.
-    pub fn watch(&self, now: Timestamp) -> Result<(), StoreError> {
-        if !self.is_behind(now) {
-            return Ok(());
-        }
+    /// Tells that the journal is not followed, which the follower cannot: no tick comes. It tells itself when that is over. Told
+    /// again it is the same alert.
+    pub fn tell_standstill(&self, now: Timestamp) -> Result<(), StoreError> {
         let configured = self.configured();
         let mut memory = self.memory();
         let Some(reached) = memory.reached.clone() else { return Ok(()) };
@@ -126,20 +123,27 @@ impl Reader {
         Ok(())
     }
 
-    /// The next message to each receiver that is due, with its key. What waited for long is put together first.
-    pub fn due(&self, now: Timestamp) -> Vec<(String, Receiver, Outgoing)> {
+    /// The next message to each receiver that is due, with its key. What waited for long is put together first, and written so: a
+    /// message has the same id whenever it is sent.
+    pub fn due(&self, now: Timestamp) -> Result<Vec<(String, Receiver, Outgoing)>, StoreError> {
         let configured = self.configured();
         let mut memory = self.memory();
+        let receivers = || configured.receivers.iter();
+        receivers().for_each(|receiver| outbox::put_together(&configured, receiver, now, &mut memory));
+        let mut changes = Vec::new();
+        memory.outbox.take_changes(&mut changes);
+        if !changes.is_empty() {
+            self.write(&changes)?;
+        }
         let mut due = Vec::new();
-        for receiver in &configured.receivers {
-            outbox::put_together(&configured, receiver, now, &mut memory);
+        for receiver in receivers() {
             let prefix = format!("{}/", receiver.name);
             let first = memory.outbox.below(&prefix).next();
             if let Some((key, outgoing)) = first.filter(|(_, outgoing)| outgoing.not_before <= now) {
                 due.push((key.to_owned(), receiver.clone(), outgoing.clone()));
             }
         }
-        due
+        Ok(due)
     }
 
     /// Notes how sending the message of a key went. It is gone from the file when this returns, or will be sent once more.

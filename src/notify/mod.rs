@@ -14,7 +14,7 @@ use logweir_alerter::config::{Receiver, ReceiverKind};
 use logweir_alerter::memory::Outgoing as Waiting;
 use logweir_alerter::receiver::{Means, Outgoing, Secret, Secrets, Templates, render};
 use logweir_alerter::{Configured, Reader, Sent};
-use logweir_base::time::Clock;
+use logweir_base::time::{Clock, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::Read;
@@ -43,12 +43,37 @@ pub struct Notifier {
     sent: BTreeMap<String, VecDeque<Instant>>,
     /// When the last sign of life was sent.
     lived: Option<Instant>,
+    standstill: Standstill,
+}
+
+/// Notices that no tick comes, by its own looks and not by the clock: when the server was down or asleep it has not looked, and
+/// nothing stood still (C07).
+#[derive(Default)]
+struct Standstill {
+    ticked: Option<Timestamp>,
+    looks: u32,
+}
+
+impl Standstill {
+    /// Looks once more; for how long the last tick has been this one.
+    fn look(&mut self, ticked: Option<Timestamp>) -> Duration {
+        let is_same = std::mem::replace(&mut self.ticked, ticked) == ticked;
+        self.looks = if is_same { self.looks.saturating_add(1) } else { 0 };
+        LOOK_EVERY.saturating_mul(self.looks)
+    }
 }
 
 impl Notifier {
     /// Sends what is in this alerter's outbox.
     pub fn new(reader: Reader, clock: Arc<dyn Clock>) -> Self {
-        Self { reader, clock, busy: BTreeMap::new(), sent: BTreeMap::new(), lived: None }
+        Self {
+            reader,
+            clock,
+            busy: BTreeMap::new(),
+            sent: BTreeMap::new(),
+            lived: None,
+            standstill: Standstill::default(),
+        }
     }
 
     /// Sends until told to stop, which dropping the other end does.
@@ -61,15 +86,22 @@ impl Notifier {
     fn look(&mut self) {
         let now = self.clock.now();
         self.busy.retain(|_, sending| !sending.is_finished());
-        if let Err(e) = self.reader.watch(now) {
+        let stands = self.standstill.look(self.reader.ticked());
+        let is_stale = stands >= self.reader.configured().alerts.stale_after.0;
+        let told = if is_stale { self.reader.tell_standstill(now) } else { Ok(()) };
+        let due = told.and_then(|()| self.reader.due(now));
+        let due = due.unwrap_or_else(|e| {
             note(&format!("error: {e}"));
-        }
-        for (key, receiver, waiting) in self.reader.due(now) {
+            Vec::new()
+        });
+        for (key, receiver, waiting) in due {
             if !self.busy.contains_key(&receiver.name) && self.has_room(&receiver) {
                 self.start(key, receiver, waiting);
             }
         }
-        self.live();
+        if !is_stale {
+            self.live();
+        }
     }
 
     fn has_room(&mut self, receiver: &Receiver) -> bool {
@@ -105,7 +137,7 @@ impl Notifier {
     fn live(&mut self) {
         let configured = self.reader.configured();
         let Some(url) = configured.alerts.heartbeat_url.clone() else { return };
-        if self.lived.is_some_and(|at| at.elapsed() < MINUTE) || self.reader.is_behind(self.clock.now()) {
+        if self.lived.is_some_and(|at| at.elapsed() < MINUTE) {
             return;
         }
         self.lived = Some(Instant::now());
@@ -173,4 +205,24 @@ fn read_secret(path: &Path) -> Result<Secret, String> {
     let read = file.take(SECRET_BYTES_MAX).read_to_string(&mut text);
     read.map_err(|e| format!("{}: {e}", path.display()))?;
     Ok(Secret::new(&text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A server that was down for an hour told at its start that nothing arrives.
+    #[test]
+    fn what_stands_still_is_what_was_looked_at_and_did_not_move() {
+        let mut standstill = Standstill::default();
+        let at = |seconds| Some(Timestamp::from_seconds(seconds));
+        let mut check = |ticked, expected: u64| {
+            assert_eq!(standstill.look(ticked), Duration::from_millis(expected), "{ticked:?}");
+        };
+        check(at(10), 0);
+        check(at(10), 500);
+        check(at(10), 1_000);
+        check(at(3_610), 0);
+        check(at(3_610), 500);
+    }
 }

@@ -182,7 +182,7 @@ impl Engine {
     fn deliver(&mut self, now: Timestamp) -> Result<(), String> {
         let reader = self.alerter.reader();
         while !reader.memory().outbox.is_empty() {
-            let due = reader.due(now);
+            let due = reader.due(now).map_err(|e| e.to_string())?;
             if due.is_empty() {
                 break;
             }
